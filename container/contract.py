@@ -1,0 +1,58 @@
+"""SageMaker's names: folders, files, variables and the metric lines that its regular expressions read.
+
+Source: the developer guide's pages "How Amazon SageMaker Runs Your Training Image" and
+"Custom Inference Code with Hosting Services".
+"""
+
+from pathlib import Path
+
+BASE_DIR = Path("/opt/ml")
+BASE_DIR_VARIABLE = "SAGEMAKER_BASE_DIR"  # the training toolkit reads the same one
+
+HYPERPARAMETERS_FILE = "hyperparameters.json"
+RESOURCE_CONFIG_FILE = "resourceconfig.json"
+INPUT_DATA_CONFIG_FILE = "inputdataconfig.json"
+CHECKPOINT_CONFIG_FILE = "checkpointconfig.json"
+
+RESERVED_PREFIXES = ("sagemaker_", "_tuning_")  # hyperparameters that SageMaker adds, not a person
+
+TRAIN_CHANNELS = ("train", "training")
+VALID_CHANNELS = ("valid", "validation")
+TEST_CHANNELS = ("test",)
+PRETRAINED_CHANNELS = ("pretrained",)
+
+BIND_TO_PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
+DEFAULT_PORT = 8080
+CUSTOM_ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+INFERENCE_ID_HEADER = "X-Amzn-SageMaker-Inference-Id"
+
+FAILURE_LIMIT = 1024  # characters of the failure file that reach FailureReason
+STOP_GRACE_SECONDS = 120  # between SIGTERM and SIGKILL of a training job
+SERVE_GRACE_SECONDS = 30  # the same for an endpoint's container
+
+MODEL_FILE = "model.pt"
+METRICS_FILE = "metrics.json"
+
+# One line per metric, printed by rank 0 only. No name is the tail of another's, so each regex reads one metric.
+# "Average loss" is the validation loss: the objective of the original project's tuning job.
+METRICS = (
+    "Train loss",
+    "Train accuracy",
+    "Average loss",
+    "Accuracy",
+    "Test loss",
+    "Test accuracy",
+    "Images per second",
+)
+
+
+def metric_line(name: str, value: float) -> str:
+    """The line that CloudWatch and a tuning job read, such as `Average loss: 0.431200`."""
+    assert name in METRICS, name
+    return f"{name}: {value:.6f}"
+
+
+def metric_regex(name: str) -> str:
+    """The regular expression for a metric definition; its first group is the number."""
+    assert name in METRICS, name
+    return rf"{name}: ([0-9\.]+)"

@@ -1,0 +1,104 @@
+"""Settings and data -> the objects that train: network, optimizer, sampler, loaders."""
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from container import contract
+from container.data.channels import Channel
+from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, augmentation, make_loader, random_seed
+from container.errors import SettingsError
+from container.model.backbone import make_backbone
+from container.model.network import Network
+from container.model.preprocess import Preprocess
+from container.settings import TrainSettings
+from container.training.distributed import Group
+from container.training.loop import Trainer
+from container.training.optimization import choose_precision, class_weights, learning_rate_factor, make_optimizer
+from container.training.workers import choose_workers
+
+
+def make_network(settings: TrainSettings, group: Group, num_classes: int) -> nn.Module:
+    """The network on this process's device, with the same weights in every process."""
+    hyperparameters = settings.hyperparameters
+    torch.manual_seed(random_seed(hyperparameters.seed, "weights", 0, 0))
+    if group.local_rank > 0:
+        group.wait()  # the first process of each host downloads for all
+    backbone, num_features = make_backbone(
+        hyperparameters.backbone,
+        hyperparameters.image_size,
+        hyperparameters.pretrained,
+        settings.channel(contract.PRETRAINED_CHANNELS),
+    )
+    if group.local_rank == 0:
+        group.wait()
+    network = Network(backbone, num_features, num_classes, hyperparameters.head, hyperparameters.fine_tune)
+    return network.to(group.device).to(memory_format=torch.channels_last)
+
+
+def make_trainer(
+    settings: TrainSettings, group: Group, network: nn.Module, train: Channel, steps_per_epoch: int
+) -> Trainer:
+    hyperparameters = settings.hyperparameters
+    weights = class_weights(hyperparameters.class_weights, list(train.counts().values()), group.device)
+    factor = learning_rate_factor(
+        hyperparameters.lr_schedule,
+        warmup_steps=round(hyperparameters.warmup_epochs * steps_per_epoch),
+        total_steps=hyperparameters.num_epochs * steps_per_epoch,
+    )
+    return Trainer(
+        # Running statistics are averaged before each evaluation instead of being sent at every step.
+        network=network if group.world_size == 1 else DistributedDataParallel(network, broadcast_buffers=False),
+        preprocess=Preprocess(hyperparameters.image_size).to(group.device),
+        optimizer=make_optimizer(
+            hyperparameters.optimizer, network.parameters(), hyperparameters.learning_rate, hyperparameters.weight_decay
+        ),
+        criterion=nn.CrossEntropyLoss(weight=weights, label_smoothing=hyperparameters.label_smoothing),
+        class_weights=weights,
+        learning_rate=lambda step: hyperparameters.learning_rate * factor(step),
+        precision=choose_precision(hyperparameters.mixed_precision, group.device),
+        group=group,
+        seed=hyperparameters.seed,
+        accumulation_steps=hyperparameters.accumulation_steps,
+        checkpoint_seconds=hyperparameters.checkpoint_seconds,
+    )
+
+
+def make_sampler(settings: TrainSettings, group: Group, train: Channel) -> BatchSampler:
+    hyperparameters = settings.hyperparameters
+    slices = group.world_size * hyperparameters.accumulation_steps
+    smallest = min(hyperparameters.batch_size, len(train))
+    if smallest < 2 * slices:
+        raise SettingsError(
+            f"A batch of {smallest} images cannot be dealt to {group.world_size} processes x "
+            f"accumulation_steps={hyperparameters.accumulation_steps} with two images each; raise batch_size, "
+            "lower accumulation_steps, or add images."
+        )
+    return BatchSampler(
+        len(train),
+        hyperparameters.batch_size,
+        rank=group.rank,
+        world_size=group.world_size,
+        accumulation_steps=hyperparameters.accumulation_steps,
+        seed=hyperparameters.seed,
+    )
+
+
+def make_loaders(
+    settings: TrainSettings, group: Group, splits: dict[str, Channel], sampler: BatchSampler, cores: int
+) -> dict[str, DataLoader]:
+    """A loader per split: `train` in the sampler's order with augmentation, the others in order without."""
+    hyperparameters = settings.hyperparameters
+    size = hyperparameters.image_size
+    crop = Preprocess(size).crop  # in the loader's processes, on the CPU, whatever the network's device
+    slice_size = max(1, hyperparameters.batch_size // (group.world_size * hyperparameters.accumulation_steps))
+    workers = choose_workers(hyperparameters.workers, cores, batch_bytes=3 * size * size * slice_size)
+    pin_memory = group.device.type == "cuda"
+    view = augmentation(hyperparameters.augment, size, crop)
+    train = ImageDataset(splits["train"], view, hyperparameters.seed)
+    loaders = {"train": make_loader(train, sampler, workers, pin_memory)}
+    for name in splits.keys() - {"train"}:
+        shard = ShardSampler(len(splits[name]), slice_size, rank=group.rank, world_size=group.world_size)
+        loaders[name] = make_loader(ImageDataset(splits[name], crop), shard, workers, pin_memory)
+    return loaders

@@ -1,0 +1,45 @@
+"""Best weights -> model.pt, proven to answer as the network did."""
+
+import platform
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from torch import nn
+
+from container.data.channels import Channel
+from container.data.decode import decode_image
+from container.errors import TrainingError
+from container.model.artifact import load_artifact, save_artifact
+from container.model.preprocess import Preprocess
+
+CHECKED_IMAGES = 16
+LARGEST_DIFFERENCE = 1e-3  # of a logit; folding batch normalisation into the convolutions moves it by about 1e-5
+
+
+def export(
+    path: Path, preprocess: Preprocess, network: nn.Module, class_names: list[str], card: dict[str, Any], valid: Channel
+) -> float:
+    """Write model.pt and return the largest difference of a logit between it and the network, on valid images.
+
+    Raises TrainingError if they disagree: such an artifact would answer with other labels than those measured.
+    """
+    preprocess, network = preprocess.cpu(), network.cpu().eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_artifact(path, preprocess, network, class_names, card)
+    images = [decode_image(file.read_bytes()) for file in islice(valid.files, CHECKED_IMAGES)]
+    with torch.inference_mode():
+        expected = network(preprocess(images))  # (n, K)
+    difference = float((load_artifact(path).logits(images) - expected).abs().max())
+    if not difference <= LARGEST_DIFFERENCE:
+        path.unlink()
+        raise TrainingError(
+            f"The exported artifact's logits differ by {difference:g} from the network's; it was removed."
+        )
+    return difference
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}

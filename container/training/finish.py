@@ -1,0 +1,64 @@
+"""The end of a job: the best weights measured, exported and written down."""
+
+import dataclasses
+import os
+from typing import Any
+
+from container import contract
+from container.training.export import export, versions
+from container.training.job import Job
+from container.training.metrics import Tally
+from container.training.results import write_results
+
+
+def finish(job: Job, stopped: bool) -> None:
+    """Measure the best weights, then write the artifact and the results. After a stop nothing more is measured."""
+    job.network.load_state_dict(job.progress.weights_to_export(job.network))
+    class_names = list(job.splits["train"].class_names)
+    measured = "test" if "test" in job.splits else "valid"
+    tally = Tally.empty(len(class_names)) if stopped else job.trainer.evaluate(job.loaders[measured])
+    if not job.group.is_main:
+        return
+    summary = summarize(job, {} if stopped or measured == "valid" else tally.summary(), stopped)
+    model_path = job.settings.model_dir / contract.MODEL_FILE
+    difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])
+    summary = {**summary, "artifact_logit_difference": difference, "history": job.progress.history}
+    write_results(job.settings.output_data_dir, summary, class_names, tally, measured)
+    print_final(summary)
+    if stopped:
+        print(f"Stopped as asked; start again with the same {job.settings.checkpoint_dir} to go on.", flush=True)
+    print(f"Model artifact: {model_path}\nResults: {job.settings.output_data_dir}", flush=True)
+
+
+def summarize(job: Job, test: dict[str, float], stopped: bool) -> dict[str, Any]:
+    """What the model card and metrics.json say of the run; no times or paths, so equal runs give equal cards."""
+    progress, splits = job.progress, job.splits
+    best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
+    return {
+        "job_name": job.settings.job_name,
+        "num_classes": len(splits["train"].class_names),
+        "input_size": job.settings.hyperparameters.image_size,
+        "precision": "fp32",
+        "hyperparameters": dataclasses.asdict(job.settings.hyperparameters),
+        "num_images": {name: len(channel) for name, channel in sorted(splits.items())},
+        "num_unreadable": {name: len(channel.unreadable) for name, channel in sorted(splits.items())},
+        "data_fingerprint": splits["train"].fingerprint,
+        "epochs_trained": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "stopped": stopped,
+        "valid": {key.removeprefix("valid_"): value for key, value in best.items() if key.startswith("valid_")},
+        "test": test,
+        "git_revision": os.environ.get("GIT_REVISION", "unknown"),
+        "versions": versions(),
+    }
+
+
+def print_final(summary: dict[str, Any]) -> None:
+    """The metric lines of the exported weights, last of all: the last value is the one that a tuning job takes."""
+    if summary["valid"]:
+        print(f"Best epoch: {summary['best_epoch']}", flush=True)
+        print(contract.metric_line("Average loss", summary["valid"]["loss"]), flush=True)
+        print(contract.metric_line("Accuracy", summary["valid"]["accuracy"]), flush=True)
+    if summary["test"]:
+        print(contract.metric_line("Test loss", summary["test"]["loss"]), flush=True)
+        print(contract.metric_line("Test accuracy", summary["test"]["accuracy"]), flush=True)

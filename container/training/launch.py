@@ -1,0 +1,134 @@
+"""`train`: starts the training process through the SageMaker training toolkit, and passes SIGTERM on to it.
+
+The toolkit reads /opt/ml/input/config, sets the SM_* variables, waits for the other hosts' names, and runs the script
+as one process or under torchrun. Without it the same folder layout works, but none of SageMaker's own switches would.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from container import contract
+from container.errors import TrainingError, UserError
+from container.settings import TrainSettings, base_dir_from, read_json
+from container.training import failure, stop
+
+SCRIPT = Path(__file__).with_name("train.py")
+PROJECT_DIR = Path(__file__).parents[2]
+HOSTS_TIMEOUT_SECONDS = 15 * 60  # the toolkit's own patience
+# Without a job around it (`docker run IMAGE train`): one host, whose name needs no look-up.
+LONE_HOST = {"current_host": "localhost", "hosts": ["localhost"], "network_interface_name": ""}
+
+
+def main() -> NoReturn:
+    """Run the training job and end the process with its status: 0 done or stopped as asked, 1 failed."""
+    base_dir = base_dir_from()
+    processes = Path(tempfile.mkdtemp(prefix="classifier-processes-"))
+    os.environ[stop.FOLDER_VARIABLE] = str(processes)
+    signal.signal(signal.SIGTERM, lambda *_: stop.pass_on(processes))
+    try:
+        (base_dir / "output" / "failure").unlink(missing_ok=True)  # of an earlier try on the same volume
+        complete_config(base_dir / "input" / "config")
+        run_toolkit(base_dir)
+    except (UserError, OSError) as error:
+        failure.report(error, base_dir / "output")
+        sys.exit(1)
+    finally:
+        shutil.rmtree(processes, ignore_errors=True)
+
+
+def complete_config(config_dir: Path) -> None:
+    """Write the two files that the toolkit cannot do without, where `docker run` was given none."""
+    for name, content in (
+        (contract.RESOURCE_CONFIG_FILE, LONE_HOST),
+        (contract.HYPERPARAMETERS_FILE, {}),
+        (contract.INPUT_DATA_CONFIG_FILE, {}),
+    ):
+        path = config_dir / name
+        if not path.is_file():
+            config_dir.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content) + "\n")
+
+
+def run_toolkit(base_dir: Path) -> NoReturn:
+    os.environ[contract.BASE_DIR_VARIABLE] = str(base_dir)  # the toolkit reads it when it is imported
+    os.environ["SAGEMAKER_TRAINING_MODULE"] = f"{__name__}:run_script"
+    os.environ.setdefault("USE_SMDEBUG", "0")  # only stops the toolkit's own import, of a second
+    from sagemaker_training import logging_config, trainer
+
+    if "sagemaker_container_log_level" not in read_json(base_dir / "input" / "config" / contract.HYPERPARAMETERS_FILE):
+        # At its own default it prints its whole environment, twice, before the first line of the training.
+        logging_config.get_logger().setLevel(logging.WARNING)
+    trainer.train()  # ends the process
+    raise AssertionError("the toolkit returned")
+
+
+def run_script() -> None:
+    """What the toolkit calls: the user's own script where the job names one, else this project's training."""
+    from sagemaker_training import entry_point, environment, errors, files, runner
+
+    env = environment.Environment()
+    script = env.user_entry_point or str(SCRIPT)
+    if not env.user_entry_point:
+        check_settings()
+    files.download_and_extract(env.module_dir, environment.code_dir)
+    entry_point.install(script, environment.code_dir)  # the requirements.txt beside a user's script
+    environment.write_env_vars(env.to_env_vars())
+    if not env.user_entry_point:
+        # The script's folder must not shadow packages, and the project must be found from any working directory.
+        os.environ["PYTHONSAFEPATH"] = "1"
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")]))
+    wait_for_hosts(env.hosts)
+    distributed = len(env.hosts) > 1 or env.num_gpus > 1
+    kind = runner.TorchDistributedRunnerType if distributed else runner.ProcessRunnerType
+    try:
+        # By keyword, and not through entry_point.run: that hands the torchrun runner these two in the wrong order,
+        # whereupon a failed script counts as a success.
+        runner.get(kind, script, env.to_cmd_args(), env.to_env_vars()).run(wait=True, capture_error=False)
+    except errors.ExecuteUserScriptError as error:
+        failure.write(explain_exit(error.return_code), base_dir_from() / "output")
+        raise
+
+
+def check_settings() -> None:
+    """Let a wrong hyperparameter end the job now, seconds before the training process has imported torch."""
+    from sagemaker_training import errors
+
+    try:
+        TrainSettings.read()
+    except UserError as error:
+        failure.report(error, base_dir_from() / "output")
+        raise errors.ClientError(str(error)) from error  # the kind that the toolkit logs without a traceback
+
+
+def wait_for_hosts(hosts: list[str]) -> None:
+    """Return once every host's name resolves: containers of one job come up minutes apart."""
+    deadline = time.monotonic() + HOSTS_TIMEOUT_SECONDS
+    for host in hosts if len(hosts) > 1 else ():
+        while not _resolves(host):
+            if time.monotonic() > deadline:
+                raise TrainingError(f"Host {host!r} has no address after {HOSTS_TIMEOUT_SECONDS} s; see its own log.")
+            time.sleep(1)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.gethostbyname(host)
+    except OSError:
+        return False
+    return True
+
+
+def explain_exit(status: int | None) -> str:
+    """A sentence for a training process that ended without leaving one of its own."""
+    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return "The training process was killed, most likely because memory ran out; lower batch_size or workers."
+    return f"The training process ended with status {status} before it could say why; see the log's last lines."

@@ -1,0 +1,152 @@
+"""One epoch of training, and evaluation: the inner loop, with nothing about files or settings."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from container.data.dataset import Batch, BatchSampler, batches, random_seed
+from container.errors import TrainingError
+from container.model.preprocess import Preprocess
+from container.training.distributed import Group
+from container.training.metrics import Tally
+from container.training.optimization import set_learning_rate
+from container.training.stop import Stopped
+
+GO_ON, CHECKPOINT, STOP = 0, 1, 2  # what the processes agree on after every step; the highest wins
+
+
+@dataclass
+class Trainer:
+    """What one optimizer step needs. `network` may be wrapped for several processes; `class_weights` is (K,)."""
+
+    network: nn.Module
+    preprocess: Preprocess
+    optimizer: torch.optim.Optimizer
+    criterion: nn.Module  # the weighted mean of a slice's losses
+    class_weights: Tensor
+    learning_rate: Callable[[int], float]  # of the optimizer step counted from 0
+    precision: torch.dtype  # for autocast; float32 means off
+    group: Group
+    seed: int
+    accumulation_steps: int
+    checkpoint_seconds: float
+    scaler: torch.amp.GradScaler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scaler = torch.amp.GradScaler(self.group.device.type, enabled=self.precision is torch.float16)
+
+    def train_one_epoch(
+        self,
+        loader: DataLoader,
+        sampler: BatchSampler,
+        labels: Tensor,
+        tally: Tally,
+        stop_requested: Callable[[], bool],
+        save: Callable[[int, Tally], None],
+    ) -> Tally:
+        """The epoch's sums over all processes, from the sampler's first step and the sums in `tally` on.
+
+        `labels` (N,) are those of the whole channel. `save(step, tally)` writes a checkpoint; it is called when one is
+        due, and before Stopped is raised. Raises TrainingError when the loss is no longer a finite number.
+        """
+        self.network.train()
+        global_batches = sampler.global_batches()
+        parts = batches(loader)
+        saved_at = time.monotonic()
+        steps = range(sampler.first_step, len(global_batches))
+        for step in self._progress(steps, f"epoch {sampler.epoch + 1}", len(global_batches)):
+            total_weight = self.class_weights[labels[global_batches[step]]].sum()
+            global_step = sampler.epoch * len(global_batches) + step
+            self._train_step(list(islice(parts, self.accumulation_steps)), total_weight, global_step, tally)
+            due = time.monotonic() - saved_at > self.checkpoint_seconds
+            decision = self.group.max(STOP if stop_requested() else CHECKPOINT if due else GO_ON)
+            if decision != GO_ON:
+                tally = self._combine(tally)
+                save(step + 1, tally)
+                saved_at = time.monotonic()
+                if decision == STOP:
+                    raise Stopped
+                if not self.group.is_main:  # the main process carries on with everybody's sums
+                    tally = Tally.empty(len(self.class_weights))
+        return self._combine(tally)
+
+    def _train_step(self, parts: list[Batch], total_weight: Tensor, global_step: int, tally: Tally) -> None:
+        torch.manual_seed(random_seed(self.seed, "step", self.group.rank, global_step))  # dropout
+        set_learning_rate(self.optimizer, self.learning_rate(global_step))
+        for number, part in enumerate(parts):
+            with self._synced_only_if(number == len(parts) - 1):
+                loss = self._backward(part, total_weight, tally)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The training loss is {loss.item()} at step {global_step}; lower learning_rate, "
+                "or set mixed_precision to no."
+            )
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, part: Batch, total_weight: Tensor, tally: Tally) -> Tensor:
+        device = self.group.device
+        images, labels = part.images.to(device, non_blocking=True), part.labels.to(device, non_blocking=True)
+        with torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32):
+            logits = self.network(self.preprocess.normalize(images))  # (n, K)
+            mean = self.criterion(logits.float(), labels)
+        weight = self.class_weights[labels].sum()
+        # Each slice counts by its weight in the global batch, so that slices of any sizes sum to the batch's mean;
+        # x world_size because DistributedDataParallel divides by it.
+        loss = mean * (weight / total_weight) * self.group.world_size
+        self.scaler.scale(loss).backward()
+        tally.add(mean.item() * weight.item(), weight.item(), logits.detach(), labels)
+        return mean.detach()
+
+    def _synced_only_if(self, is_last: bool) -> AbstractContextManager:
+        if isinstance(self.network, DistributedDataParallel) and not is_last:
+            return self.network.no_sync()
+        return nullcontext()
+
+    def _combine(self, tally: Tally) -> Tally:
+        return Tally.from_tensor(self.group.sum(tally.to_tensor()))
+
+    def _progress(self, steps: Iterable[int], what: str, total: int) -> Iterator[int]:
+        silent = None if self.group.is_main else True  # None: only on a terminal
+        first = next(iter(steps), total)
+        yield from tqdm(steps, what, total=total, initial=first, unit="step", disable=silent, leave=False)
+
+    def evaluate(self, loader: DataLoader, check: Callable[[], None] = lambda: None) -> Tally:
+        """Sums over all processes of an evaluation channel, in full precision, with the plain cross-entropy.
+
+        The loss knows no label smoothing or class weights, so that jobs with other settings can be compared by it.
+        """
+        network = getattr(self.network, "module", self.network)
+        self.group.average_buffers(network)
+        tally = evaluate(network, self.preprocess, batches(loader), self.group.device, len(self.class_weights), check)
+        return self._combine(tally)
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module,
+    preprocess: Preprocess,
+    parts: Iterable[Batch],
+    device: torch.device,
+    num_classes: int,
+    check: Callable[[], None],
+) -> Tally:
+    network.eval()
+    tally = Tally.empty(num_classes)
+    for part in parts:
+        check()
+        labels = part.labels.to(device)
+        logits = network(preprocess.normalize(part.images.to(device))).float()  # (n, K)
+        loss_sum = F.cross_entropy(logits, labels, reduction="sum").item()
+        tally.add(loss_sum, len(labels), logits, labels)
+    return tally

@@ -1,0 +1,97 @@
+"""The training process, in reading order: settings, data, network, epochs, artifact."""
+
+import dataclasses
+import json
+import time
+
+from container import contract
+from container.cores import available_cores
+from container.settings import TrainSettings, base_dir_from
+from container.training import distributed, failure
+from container.training.finish import finish
+from container.training.job import Job
+from container.training.metrics import Tally
+from container.training.optimization import choose_backends
+from container.training.splits import load_splits
+from container.training.stop import Stopped, StopRequest, listening
+
+
+def main() -> int:
+    """Run the job; the exit status. A failure leaves its sentence in the failure file."""
+    output_dir = base_dir_from() / "output"
+    with listening() as stop:
+        try:
+            train(TrainSettings.read(), stop)
+        except Stopped:
+            print("Stopped as asked, before there was anything to export.", flush=True)
+        except Exception as error:  # the top of the process
+            failure.report(error, output_dir)
+            return 1
+        finally:
+            distributed.leave()
+    return 0
+
+
+def train(settings: TrainSettings, stop: StopRequest) -> None:
+    group = distributed.join(settings.rank, settings.local_rank, settings.world_size, settings.network_interface)
+    choose_backends(num_threads=max(1, available_cores() // settings.processes_per_host))
+    if group.is_main:
+        print("Settings: " + json.dumps(dataclasses.asdict(settings), default=str), flush=True)
+    splits = load_splits(settings, group, stop.check)
+    job = Job.start(settings, group, splits)
+    stopped = False
+    try:
+        while not job.is_done:
+            run_epoch(job, stop)
+    except Stopped:
+        stopped = True
+        if job.progress.epoch == 0 and job.progress.step == 0:
+            raise
+    finish(job, stopped)
+
+
+def run_epoch(job: Job, stop: StopRequest) -> None:
+    """Train one epoch, or the rest of one, evaluate it, print its metrics and write a checkpoint."""
+    progress, trainer = job.progress, job.trainer
+    started, first_count = time.perf_counter(), progress.tally.num_examples
+    job.sampler.start_at(progress.epoch, progress.step)
+    tally = trainer.train_one_epoch(
+        job.loaders["train"], job.sampler, job.labels, progress.tally, lambda: stop.is_set, job.save_inside_epoch
+    )
+    seconds = time.perf_counter() - started
+    try:
+        # Several processes must agree before one of them stops; they do after every training step.
+        valid = trainer.evaluate(job.loaders["valid"], stop.check if job.group.world_size == 1 else lambda: None)
+    except Stopped:
+        job.save_inside_epoch(job.steps_per_epoch, tally)
+        raise
+    progress.end_epoch(epoch_record(job, tally, valid, (tally.num_examples - first_count) / seconds), job.network)
+    if job.group.is_main:
+        print_epoch(progress.history[-1], progress.epoch, job.settings.hyperparameters.num_epochs)
+        if job.is_done and progress.epoch < job.settings.hyperparameters.num_epochs:
+            print(f"Early stopping: no better validation loss for {progress.epochs_since_best} epochs.", flush=True)
+    job.save()
+
+
+def epoch_record(job: Job, tally: Tally, valid: Tally, images_per_second: float) -> dict[str, float]:
+    return {
+        "train_loss": tally.loss,
+        "train_accuracy": tally.accuracy,
+        "valid_loss": valid.loss,
+        "valid_accuracy": valid.accuracy,
+        "valid_top5_accuracy": valid.top_k_accuracy,
+        "learning_rate": job.trainer.learning_rate(job.progress.epoch * job.steps_per_epoch),
+        "images_per_second": images_per_second,
+    }
+
+
+def print_epoch(record: dict[str, float], epoch: int, num_epochs: int) -> None:
+    print(f"Epoch {epoch} of {num_epochs}", flush=True)
+    for name, key in (
+        ("Train loss", "train_loss"),
+        ("Train accuracy", "train_accuracy"),
+        ("Average loss", "valid_loss"),
+        ("Accuracy", "valid_accuracy"),
+        ("Images per second", "images_per_second"),
+    ):
+        print(contract.metric_line(name, record[key]), flush=True)

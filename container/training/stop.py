@@ -1,0 +1,67 @@
+"""SIGTERM, from the platform to the training processes.
+
+The training toolkit does not pass signals on to the script, so the launcher (process 1 of the container) does. Each
+training process puts its pid into a folder that both know; the launcher marks the folder and signals every pid in it.
+A process that starts after the mark sees the mark.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+FOLDER_VARIABLE = "CLASSIFIER_PROCESS_DIR"
+MARK = "stop"
+
+
+class Stopped(Exception):  # noqa: N818
+    """Training was asked to stop. Not an error: the best model so far is written and the process ends well."""
+
+
+class StopRequest:
+    """Set by SIGTERM, or by the first Ctrl-C; a second Ctrl-C ends the process at once."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def set(self, number: int, _: FrameType | None) -> None:
+        self.is_set = True
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def check(self) -> None:
+        """Raise Stopped if a stop was asked for: for long work outside the training loop."""
+        if self.is_set:
+            raise Stopped
+
+
+@contextmanager
+def listening() -> Iterator[StopRequest]:
+    """Within it SIGTERM and Ctrl-C set the request instead of ending the process."""
+    request = StopRequest()
+    previous = {number: signal.signal(number, request.set) for number in (signal.SIGTERM, signal.SIGINT)}
+    folder = os.environ.get(FOLDER_VARIABLE)
+    own = Path(folder, str(os.getpid())) if folder else None
+    if own is not None:
+        own.touch()
+        request.is_set = own.with_name(MARK).exists()
+    try:
+        yield request
+    finally:
+        if own is not None:
+            own.unlink(missing_ok=True)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def pass_on(folder: Path) -> None:
+    """Tell every training process, started or yet to start, to stop: the launcher's answer to SIGTERM."""
+    (folder / MARK).touch()
+    for entry in folder.iterdir():
+        if entry.name.isdigit():
+            try:
+                os.kill(int(entry.name), signal.SIGTERM)
+            except ProcessLookupError:
+                continue
