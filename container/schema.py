@@ -58,7 +58,7 @@ def parse(cls: type[T], given: Mapping[str, object], where: str) -> T:
     values: dict[str, Any] = {}
     for name, raw in given.items():
         if name not in known:
-            raise SettingsError(f"{where}: no setting is named {name!r}; {_nearest(name, list(known))}.")
+            raise SettingsError(f"{where}: no setting is named {name!r}; {_nearest(name, list(known))}")
         values[name] = _cast(name, raw, types[name], rule_of(known[name]), where)
     return cls(**values)
 
@@ -86,8 +86,8 @@ def _cast(name: str, raw: object, kind: type, rule: Rule, where: str) -> Any:
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{where}: {name} is {text!r}; it must read as {kind.__name__}.") from error
     if not rule.allows(value):
-        hint = f"; {_nearest(text, list(rule.choices))}" if rule.choices else f"; it must be {rule.describe()}"
-        raise SettingsError(f"{where}: {name} is {text!r}{hint}.")
+        hint = f"; {_nearest(text, list(rule.choices))}" if rule.choices else f"; it must be {rule.describe()}."
+        raise SettingsError(f"{where}: {name} is {text!r}{hint}")
     return value
 
 
@@ -115,4 +115,4 @@ def _read(text: str, kind: type) -> Any:
 
 def _nearest(name: str, valid: list[str]) -> str:
     close = difflib.get_close_matches(name, valid, n=1)
-    return f"did you mean {close[0]!r}?" if close else "use one of " + ", ".join(valid)
+    return f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(valid)}."

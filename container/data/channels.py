@@ -17,7 +17,7 @@ from tqdm import tqdm
 from container.data.decode import decode_image
 from container.errors import ChannelError, ImageError
 
-IGNORED_FILES = ("Thumbs.db", "desktop.ini")  # what desktop systems leave; hidden files are ignored too
+IGNORED_FILES = ("Thumbs.db", "desktop.ini")  # what desktop systems leave; hidden files and folders are ignored too
 SPLIT_FOLDERS = ("train", "valid", "test")  # a channel that holds these holds a whole data set
 NAMED_IN_ERROR = 5  # unreadable files that an error lists by path
 
@@ -130,8 +130,9 @@ def _class_folders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if not path.name.startswith(".") and path.name not in IGNORED_FILES)
+    paths = (path for path in folder.rglob("*") if path.name not in IGNORED_FILES and path.is_file())
+    # The folders below count too: a notebook leaves copies of images in .ipynb_checkpoints.
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _verify(paths: list[Path], what: str, workers: int, stop: Callable[[], None]) -> Iterable[tuple[str, bytes]]:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from container.errors import ImageError
 
+# Pillow warns of broken metadata in images that decode well. Set once: a filter around each call is not thread-safe.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 FORMATS = ("JPEG", "PNG", "WEBP")  # Pillow's names; a phone's multi-picture JPEG counts as JPEG
 MAX_IMAGE_PIXELS = 50_000_000  # 150 MB as RGB: a 48-megapixel phone camera passes
 
@@ -27,22 +30,24 @@ def decode_image(body: bytes, max_pixels: int = MAX_IMAGE_PIXELS) -> Tensor:
     if not body:
         raise ImageError("empty_image", "The image is empty (0 bytes); send the bytes of a JPEG, PNG or WebP file.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of broken metadata in images that decode well
-            with Image.open(io.BytesIO(body), formats=FORMATS) as image:
-                _check_size(image.width, image.height, max_pixels)
-                rgb = _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
+            _check_size(image.width, image.height, max_pixels)
+            ImageOps.exif_transpose(image, in_place=True)  # copies nothing where there is nothing to turn
+            pixels = np.array(_to_rgb(image))
     except UnidentifiedImageError as error:
         raise ImageError(
             "undecodable_image", f"These {len(body)} bytes are not a JPEG, PNG or WebP image; send one of those."
         ) from error
     except Image.DecompressionBombError as error:  # Pillow's own, wider limit
-        raise ImageError("too_many_pixels", f"The image is too large: {error}.") from error
+        raise ImageError(
+            "too_many_pixels",
+            f"The image has far more pixels than the {max_pixels} that are accepted: send a smaller one.",
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
         # Pillow's decoders raise all of these on damaged files; the image, not our code, is at fault.
         reason = str(error).rstrip(".") or type(error).__name__
         raise ImageError("undecodable_image", f"The image is damaged and cannot be decoded: {reason}.") from error
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -61,4 +66,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

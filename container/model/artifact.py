@@ -58,7 +58,6 @@ def save_artifact(
     texts = {CLASS_NAMES_FILE: json.dumps(class_names), MODEL_CARD_FILE: json.dumps(card, indent=2, sort_keys=True)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the deprecation named at the top
-        warnings.filterwarnings("ignore", ".*always returns.*Tuple")  # Inception and GoogLeNet; the backbone unpacks it
         torch.jit.save(torch.jit.script(classifier), str(partial), _extra_files=texts)
     partial.replace(path)
 

@@ -35,7 +35,7 @@ def make_backbone(name: str, image_size: int, pretrained: str, channel: Path | N
 
 
 class MainOutput(nn.Module):
-    """The features alone of a network that answers with a tuple once it is scripted, auxiliary heads or not."""
+    """The features alone of a network whose `forward` answers with a tuple, and a warning, once it is scripted."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -43,9 +43,7 @@ class MainOutput(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, D) for images (N, 3, S, S)."""
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return self.network(images)[0]
-        return self.network(images)
+        return self.network._forward(self.network._transform_input(images))[0]
 
 
 def freeze(backbone: nn.Module, fine_tune: str) -> list[nn.Module]:
@@ -64,7 +62,8 @@ def freeze(backbone: nn.Module, fine_tune: str) -> list[nn.Module]:
 def last_block(backbone: nn.Module) -> nn.Module:
     """The last child that holds weight matrices, searched inside a child that holds nearly all of the network.
 
-    ResNet: layer4; ConvNeXt, EfficientNet and MobileNet: the last stage of `features`; ViT: the last encoder layer.
+    ResNet: layer4; ConvNeXt, EfficientNet and MobileNetV2: the last stage of `features`; ViT: the last encoder layer;
+    MobileNetV3 and VGG: what stays of their classifier.
     """
     block = backbone
     while True:

@@ -1,5 +1,7 @@
 """Settings and data -> the objects that train: network, optimizer, sampler, loaders."""
 
+import warnings
+
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -48,8 +50,7 @@ def make_trainer(
         total_steps=hyperparameters.num_epochs * steps_per_epoch,
     )
     return Trainer(
-        # Running statistics are averaged before each evaluation instead of being sent at every step.
-        network=network if group.world_size == 1 else DistributedDataParallel(network, broadcast_buffers=False),
+        network=network if group.world_size == 1 else _wrap(network),
         preprocess=Preprocess(hyperparameters.image_size).to(group.device),
         optimizer=make_optimizer(
             hyperparameters.optimizer, network.parameters(), hyperparameters.learning_rate, hyperparameters.weight_decay
@@ -63,6 +64,14 @@ def make_trainer(
         accumulation_steps=hyperparameters.accumulation_steps,
         checkpoint_seconds=hyperparameters.checkpoint_seconds,
     )
+
+
+def _wrap(network: nn.Module) -> nn.Module:
+    with warnings.catch_warnings():
+        # torch 2.14 renames the option; 2.13, which the AWS base has, knows the old name only.
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        # Running statistics are averaged before each evaluation instead of being sent at every step.
+        return DistributedDataParallel(network, broadcast_buffers=False)
 
 
 def make_sampler(settings: TrainSettings, group: Group, train: Channel) -> BatchSampler:

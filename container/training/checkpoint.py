@@ -1,6 +1,8 @@
-"""Checkpoints that survive a kill at any moment: written under another name, synced, renamed, then older ones removed."""
+"""Checkpoints that survive a kill at any moment: written under another name, synced, renamed; then older ones go."""
 
 import os
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
         partial.replace(path)
         _sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be written cannot always be removed
+            partial.unlink()
         raise CheckpointError(f"The checkpoint {path} cannot be written: {error}; free or enlarge the disk.") from error
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
@@ -39,6 +42,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     """The newest checkpoint that can be read, or None. A damaged one is passed over for the one before it."""
     for path in reversed(checkpoints(folder)):
         try:
+            _check_bytes(path)
             # weights_only: a checkpoint comes from S3, and bytes from there must not run code.
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # damaged bytes can raise anything
@@ -60,6 +64,14 @@ def refuse_other_job(folder: Path, saved: dict[str, Any], current: dict[str, Any
     if changed:
         pairs = ", ".join(f"{name} was {saved.get(name)!r} and is {current[name]!r}" for name in changed)
         raise CheckpointError(f"The checkpoint in {folder} belongs to another job: {pairs}; use an empty folder.")
+
+
+def _check_bytes(path: Path) -> None:
+    # torch.load does not compare the checksums that torch.save has written.
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise OSError(f"{damaged} is damaged")
 
 
 def _sync_folder(folder: Path) -> None:

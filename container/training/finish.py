@@ -17,8 +17,12 @@ def finish(job: Job, stopped: bool) -> None:
     class_names = list(job.splits["train"].class_names)
     measured = "test" if "test" in job.splits else "valid"
     tally = Tally.empty(len(class_names)) if stopped else job.trainer.evaluate(job.loaders[measured])
-    if not job.group.is_main:
-        return
+    if job.group.is_main:
+        write(job, class_names, measured, tally, stopped)
+    job.group.wait()  # a host that leaves first may take the others down with it, as in the SDK's local mode
+
+
+def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped: bool) -> None:
     summary = summarize(job, {} if stopped or measured == "valid" else tally.summary(), stopped)
     model_path = job.settings.model_dir / contract.MODEL_FILE
     difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])

@@ -61,6 +61,8 @@ def complete_config(config_dir: Path) -> None:
 def run_toolkit(base_dir: Path) -> NoReturn:
     os.environ[contract.BASE_DIR_VARIABLE] = str(base_dir)  # the toolkit reads it when it is imported
     os.environ["SAGEMAKER_TRAINING_MODULE"] = f"{__name__}:run_script"
+    # torch's threads would otherwise spin while they wait, on the cores that decode the next images.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("USE_SMDEBUG", "0")  # only stops the toolkit's own import, of a second
     from sagemaker_training import logging_config, trainer
 

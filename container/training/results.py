@@ -48,7 +48,7 @@ def plot_confusion(path: Path, confusion: Tensor, class_names: list[str], split:
     side = min(12, max(4, 0.45 * len(class_names)))
     figure, axis = _figure(1, 1, (side + 1.5, side))
     shares = confusion.double() / confusion.sum(1, keepdim=True).clamp(min=1)
-    picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    picture = axis.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     axis.set(xlabel="predicted", ylabel="true", title=f"confusion on {split}, share of each true class")
     if len(class_names) <= LABELLED_CLASSES:
         axis.set_xticks(range(len(class_names)), class_names, rotation=90)

@@ -1,0 +1,86 @@
+"""`serve`: the process that answers /ping and /invocations, in the order in which it starts."""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict
+from types import FrameType
+from typing import NoReturn
+
+from container import contract
+from container.cores import available_cores
+from container.serving.json_log import configure, log_event
+from container.serving.settings import ServeSettings
+
+
+def serve() -> NoReturn:
+    """Serve until SIGTERM, answer what is in flight, then exit with status 0.
+
+    Raises SettingsError for a bad SERVE_ variable. A missing or broken artifact is no error: /ping tells the reason.
+    """
+    signal.signal(signal.SIGTERM, _stop_before_serving)
+    settings = ServeSettings.from_environment(os.environ, available_cores())
+    configure(settings.log_level)
+    log_event("starting", settings=asdict(settings))
+    # OpenMP reads its variable once, when torch is imported; so everything that imports torch is imported below.
+    os.environ["OMP_NUM_THREADS"] = str(settings.torch_threads)
+    _run(settings)
+
+
+def _run(settings: ServeSettings) -> NoReturn:
+    import torch
+
+    from container.model.artifact import load_artifact
+    from container.serving.app import create_app
+    from container.serving.gunicorn_server import GunicornServer
+    from container.serving.predictor import Predictor
+    from container.serving.readiness import load_or_refuse
+
+    torch.set_num_threads(1)  # this process forks, and a pool of threads does not survive that
+
+    def load() -> Predictor:
+        return Predictor(
+            load_artifact(settings.model_dir / contract.MODEL_FILE),
+            inferences=settings.inferences,
+            batch_size=settings.batch_size,
+            timeout_seconds=settings.timeout_seconds,
+        )
+
+    readiness = load_or_refuse(load)
+    started = time.monotonic() - _process_age_seconds()
+
+    def warm_up() -> None:
+        if readiness.warm_up():
+            log_event("ready", seconds_since_start=round(time.monotonic() - started, 2))
+
+    def start_worker() -> None:
+        torch.set_num_threads(settings.torch_threads)
+        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()  # /ping answers 503 meanwhile
+
+    app = create_app(settings, readiness)
+    gc.collect()
+    gc.freeze()  # the collector would write to every object, and so unshare the memory that workers share
+    GunicornServer(app, settings, start_worker).run()
+    raise AssertionError("gunicorn ends the process")
+
+
+def _process_age_seconds() -> float:
+    # The time before the first line of Python counts too. Field 22 of `stat` is the start, in ticks since boot.
+    try:
+        with open("/proc/self/stat") as file:  # noqa: PTH123
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+    except OSError:  # no /proc: not Linux
+        return time.process_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stop_before_serving(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # gunicorn takes SIGTERM over later. Until then PID 1 would ignore it, as it has no default action there.
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    serve()

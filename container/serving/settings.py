@@ -1,0 +1,81 @@
+"""The server's settings: one environment variable each, SERVE_ and the name in capitals, read once at start."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from container import contract
+from container.errors import SettingsError
+from container.schema import parse, setting
+
+PREFIX = "SERVE_"
+WHERE = "Environment variables SERVE_*"
+CORES_PER_WORKER = 4  # beyond about this many, one process's Python code, which runs on one core, limits the rest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    host: str = setting("0.0.0.0", "address to listen on; SageMaker needs all of them")  # noqa: S104
+    port: int = setting(contract.DEFAULT_PORT, "port; SAGEMAKER_BIND_TO_PORT wins", minimum=1, maximum=65_535)
+    workers: int = setting(0, "processes; 0: one per 4 cores", minimum=0, maximum=256)
+    inferences: int = setting(0, "inferences at a time, per worker; 0: its share of the cores", minimum=0, maximum=256)
+    torch_threads: int = setting(0, "cores that one inference uses; 0: one", minimum=0, maximum=256)
+    threads: int = setting(
+        0,
+        "requests at a time, per worker, most of them waiting; one is kept for /ping; 0: 32 or more",
+        minimum=0,
+        maximum=1024,
+    )
+    batch_size: int = setting(8, "images of one request that go through the network together", minimum=1, maximum=256)
+    max_body_bytes: int = setting(25 * 2**20, "largest request body; larger: 413", minimum=1)
+    max_image_pixels: int = setting(50_000_000, "largest image, width times height; larger: 413", minimum=1)
+    max_request_pixels: int = setting(100_000_000, "the same for all images of a request together", minimum=1)
+    max_images_per_request: int = setting(64, "most images in one request; more: 413", minimum=1, maximum=10_000)
+    top_k: int = setting(5, "labels per image, if the request does not say", minimum=1)
+    timeout_seconds: int = setting(
+        60, "longest wait for the model (then 503); a worker that hangs this long is replaced", minimum=1, maximum=3600
+    )
+    graceful_seconds: int = setting(
+        25, "time for requests in flight after SIGTERM; SageMaker kills after 30", minimum=0, maximum=3600
+    )
+    keepalive_seconds: int = setting(5, "how long an idle connection stays open", minimum=0, maximum=3600)
+    log_level: str = setting(
+        "info", "debug adds /ping and the web server's own lines", choices=("debug", "info", "warning", "error")
+    )
+    model_dir: Path = contract.BASE_DIR / "model"  # follows SAGEMAKER_BASE_DIR, so it has no variable of its own
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], cores: int) -> "ServeSettings":
+        """The settings with every 0 that means `automatic` replaced by its number for `cores` cores.
+
+        Raises SettingsError for an unknown SERVE_ variable, with the nearest valid name, or for a bad value.
+        """
+        given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
+        _check_names(given, [item.name for item in fields(cls) if "rule" in item.metadata])
+        settings = parse(cls, given, WHERE)
+        bound = environ.get(contract.BIND_TO_PORT_VARIABLE)
+        if bound is not None:
+            settings = replace(settings, port=parse(cls, {"port": bound}, contract.BIND_TO_PORT_VARIABLE).port)
+        base_dir = Path(environ.get(contract.BASE_DIR_VARIABLE, contract.BASE_DIR))
+        return _share_cores(replace(settings, model_dir=base_dir / "model"), cores)
+
+
+def _check_names(given: Mapping[str, str], known: list[str]) -> None:
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1) or known
+            valid = ", ".join(PREFIX + valid_name.upper() for valid_name in close)
+            raise SettingsError(f"No setting of the server is named {PREFIX}{name.upper()}; use {valid}.")
+
+
+def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
+    # workers x inferences x torch_threads is at most the cores: threads that fight for a core cost far more than they
+    # give. Threads that wait cost next to nothing, so there are enough of them for /ping never to wait.
+    torch_threads = settings.torch_threads or 1
+    at_once = max(1, cores // torch_threads)
+    workers = settings.workers or math.ceil(at_once / CORES_PER_WORKER)
+    inferences = settings.inferences or max(1, at_once // workers)
+    threads = settings.threads or max(32, 4 * inferences)
+    return replace(settings, workers=workers, torch_threads=torch_threads, inferences=inferences, threads=threads)
