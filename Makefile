@@ -1,0 +1,67 @@
+# Settings, each overridable: make train DATA=photos RUN=runs/photos
+PYTHON ?= python3
+DATA ?= data/sample
+RUN ?= runs/local
+IMAGE ?= image-classifier:latest
+BASE ?=
+PORT ?= 8080
+PHOTO ?=
+PARAMETERS ?=
+
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo data sample test lint build train serve invoke serve-test bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Start here
+setup: .venv/ready ## virtual environment in .venv with everything that training and serving need
+demo: .venv/ready ## images -> training -> server -> labels, without AWS or Docker; DATA=folder for your own images
+	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
+test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+## Data
+sample: .venv/ready ## draw the sample data set into data/sample
+	$(BIN)/python -m local_test.sample_data data/sample
+data: .venv/ready ## fetch and check the original dogImages.zip (1.1 GB; goes on where it was cut off)
+	$(BIN)/python -m local_test.dog_images
+
+## The image
+build: ## build the image on the AWS base; BASE=local: on a stand-in built here, BASE=name: on any other
+	$(PYTHON) docker/build.py --tag $(IMAGE) $(if $(BASE),--base $(BASE))
+train: .venv/ready ## train DATA in the image, into RUN; PARAMETERS="-p num_epochs=3" sets hyperparameters
+	$(BIN)/python -m local_test.train_local $(DATA) --run $(RUN) --image $(IMAGE) $(PARAMETERS)
+serve: .venv/ready ## serve RUN's model from the image on PORT
+	$(BIN)/python -m local_test.serve_local $(RUN) --image $(IMAGE) --port $(PORT)
+invoke: .venv/ready ## send PHOTO=file.jpg to the server on PORT
+	$(BIN)/python -m local_test.invoke --url http://localhost:$(PORT) $(PHOTO)
+serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
+	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
+
+## Development
+lint: .venv/ready-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+bench: .venv/ready-dev ## measure training and serving against plain ones; writes bench/results
+	$(BIN)/python -m bench
+clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)
+	rm -rf .venv runs data/sample build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.venv/ready: .venv/bin/uv docker/requirements.txt docker/requirements-torch.txt
+	@echo "Installing PyTorch and the rest into .venv (about 6 GB; a few minutes, once)"
+	$(UV) -r docker/requirements.txt -r docker/requirements-torch.txt
+	@touch $@
+
+.venv/ready-dev: .venv/ready docker/requirements-dev.txt
+	$(UV) -r docker/requirements-dev.txt
+	@touch $@

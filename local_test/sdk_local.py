@@ -1,0 +1,94 @@
+"""The same training job through the SageMaker Python SDK's local mode: the SDK starts the image, on one host or more.
+
+What the SDK would send to SageMaker it writes into a Docker Compose file instead; no AWS account is asked.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+from container.errors import UserError
+from container.hyperparameters import Hyperparameters
+from local_test.image import DEFAULT_IMAGE, EngineError, require_image
+from local_test.opt_ml import find_channels
+from local_test.train_local import pair
+
+EXAMPLES = """examples:
+  python -m local_test.sdk_local data/sample --run runs/sdk -p pretrained=none -p image_size=64
+  python -m local_test.sdk_local data/sample --run runs/sdk2 --instances 2 -p pretrained=none -p head=linear"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.sdk_local",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, help="folder with train/, valid/ and test/, or with one folder per class")
+    parser.add_argument("--run", type=Path, default=Path("runs/sdk"), help="folder for the run; must be new or empty")
+    parser.add_argument("--instances", type=int, default=1, help="hosts algo-1, algo-2, ... (default: 1)")
+    parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
+    parser.add_argument("-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[])
+    options = parser.parse_args(arguments)
+    if options.run.is_dir() and any(options.run.iterdir()):
+        print(
+            f"{options.run} is not empty; the SDK would mix old files into the new run: give another --run.",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        require_image(options.image)
+        train_with_sdk(options.data, options.run, dict(options.parameters), options.instances, options.image)
+    except (UserError, EngineError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except RuntimeError as error:  # the SDK's, when a container ends badly
+        failures = sorted(options.run.glob("*/output/failure"))
+        print(f"\nTraining failed: {failures[0].read_text() if failures else error}", file=sys.stderr)
+        return 1
+    print(f"\nServe it: python -m local_test.serve_local {options.run}")
+    return 0
+
+
+def train_with_sdk(data: Path, run_dir: Path, hyperparameters: dict[str, str], instances: int, image: str) -> None:
+    """Run ModelTrainer in local mode; model and output come to lie in the run's folder as train_local leaves them.
+
+    Raises UserError before anything is started, RuntimeError if a container fails.
+    """
+    channels = find_channels(data)
+    Hyperparameters.from_text(dict(hyperparameters))
+    run_dir.mkdir(parents=True, exist_ok=True)
+    # The SDK wants a region and looks for credentials, though nothing is sent anywhere.
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    from sagemaker.core.training.configs import Compute, InputData
+    from sagemaker.train.model_trainer import Mode, ModelTrainer
+
+    logging.getLogger("sagemaker").setLevel(logging.WARNING)
+    trainer = ModelTrainer(
+        training_mode=Mode.LOCAL_CONTAINER,
+        training_image=image,
+        compute=Compute(instance_type="local_cpu", instance_count=instances),
+        hyperparameters=dict(hyperparameters),
+        input_data_config=[
+            InputData(channel_name=name, data_source=str(folder.absolute())) for name, folder in channels.items()
+        ],
+        base_job_name="image-classifier",
+        local_container_root=str(run_dir.absolute()),
+    )
+    trainer.train(wait=True)
+    _unpack_output(run_dir)
+
+
+def _unpack_output(run_dir: Path) -> None:
+    # The SDK removes every host's output folder once it has packed them.
+    archive = run_dir / "compressed_artifacts" / "output.tar.gz"
+    with tarfile.open(archive) as packed:
+        packed.extractall(run_dir / "output", filter="data")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

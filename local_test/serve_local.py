@@ -1,0 +1,136 @@
+"""An endpoint on this machine: serves a run's model.pt from the image, or, without Docker, from a process."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from container import contract
+from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
+from local_test.opt_ml import Run
+from local_test.train_local import PROJECT_DIR
+
+READY_SECONDS = 60
+EXAMPLES = """examples:
+  python -m local_test.serve_local runs/dogs
+  python -m local_test.serve_local runs/photos --no-docker --port 8081"""
+
+
+class ServerError(Exception):
+    """The server did not become ready; one sentence says why."""
+
+
+@contextlib.contextmanager
+def server(run: Run, *, image: str | None, port: int, quiet: bool = False) -> Iterator[str]:
+    """The URL of a ready server of the run's model, stopped by SIGTERM afterwards. `image` None: no Docker.
+
+    Raises ServerError if it is not ready within READY_SECONDS.
+    """
+    if not (run.model_dir / contract.MODEL_FILE).is_file():
+        raise ServerError(f"{run.root} holds no model/{contract.MODEL_FILE}; train first, with local_test.train_local.")
+    name = f"serve-{uuid.uuid4().hex[:8]}"
+    url = f"http://localhost:{port}"
+    if _answers(url):
+        raise ServerError(f"Port {port} is in use; choose another with --port, or stop what listens there.")
+    process = subprocess.Popen(
+        _docker_command(run, image, port, name) if image else [sys.executable, "-m", "container.entrypoint", "serve"],
+        cwd=PROJECT_DIR,
+        env={**os.environ, contract.BASE_DIR_VARIABLE: str(run.root), contract.BIND_TO_PORT_VARIABLE: str(port)},
+        stdout=subprocess.DEVNULL if quiet else None,
+        start_new_session=True,  # Ctrl-C must reach this process only, which then stops the server in order
+    )
+    try:
+        _wait_until_ready(url, process)
+        yield url
+    finally:
+        if image:
+            subprocess.run(
+                [docker(), "stop", "-t", str(contract.SERVE_GRACE_SECONDS), name], capture_output=True, check=False
+            )
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.serve_local",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, help="folder of a run of train_local")
+    parser.add_argument("--port", type=int, default=contract.DEFAULT_PORT, help="port on localhost (default: 8080)")
+    parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
+    parser.add_argument("--no-docker", action="store_true", help="run as a process instead of in the image")
+    options = parser.parse_args(arguments)
+    run = Run(options.run.absolute())
+    try:
+        if not options.no_docker:
+            require_image(options.image)
+        image = None if options.no_docker else options.image
+        with server(run, image=image, port=options.port) as url:
+            print(f"\nReady. Ask it: python -m local_test.invoke --url {url} IMAGE\nCtrl-C stops it.")
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    except (ServerError, EngineError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _docker_command(run: Run, image: str | None, port: int, name: str) -> list[str]:
+    # The model alone, read-only, as an endpoint gets it.
+    model = f"{run.model_dir}:{contract.BASE_DIR / 'model'}:ro"
+    return [
+        docker(),
+        "run",
+        "--rm",
+        "--name",
+        name,
+        "-p",
+        f"{port}:{contract.DEFAULT_PORT}",
+        "-v",
+        model,
+        str(image),
+        "serve",
+    ]
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    reason = "it did not answer"
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerError(f"The server ended with status {process.returncode}; its last lines say why.")
+        try:
+            with urllib.request.urlopen(f"{url}/ping", timeout=2):  # noqa: S310  localhost
+                return
+        except urllib.error.HTTPError as error:
+            reason = json.loads(error.read() or b"{}").get("error", {}).get("message", f"status {error.code}")
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise ServerError(f"The server was not ready after {READY_SECONDS} s: {reason}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{url}/ping", timeout=2)  # noqa: S310  localhost
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
