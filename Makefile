@@ -12,13 +12,14 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data sample test lint build train serve invoke serve-test bench clean
+.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Start here
 setup: .venv/ready ## virtual environment in .venv with everything that training and serving need
+setup-dev: .venv/ready-dev ## the same, and what tests, benchmarks and the SageMaker SDK need
 demo: .venv/ready ## images -> training -> server -> labels, without AWS or Docker; DATA=folder for your own images
 	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
 test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers

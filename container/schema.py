@@ -24,8 +24,8 @@ class Rule:
     def describe(self) -> str:
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        low = "" if self.minimum is None else f"at least {self.minimum:g}"
-        high = "" if self.maximum is None else f"at most {self.maximum:g}"
+        low = "" if self.minimum is None else f"at least {self.minimum:.10g}"
+        high = "" if self.maximum is None else f"at most {self.maximum:.10g}"
         return " and ".join(part for part in (low, high) if part)
 
     def allows(self, value: Any) -> bool:

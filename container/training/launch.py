@@ -129,8 +129,8 @@ def _resolves(host: str) -> bool:
     return True
 
 
-def explain_exit(status: int | None) -> str:
-    """A sentence for a training process that ended without leaving one of its own."""
-    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+def explain_exit(status: str) -> str:
+    """A sentence for a training process that ended without one of its own; the toolkit gives its status as text."""
+    if status in (str(-signal.SIGKILL), str(128 + signal.SIGKILL)):
         return "The training process was killed, most likely because memory ran out; lower batch_size or workers."
     return f"The training process ended with status {status} before it could say why; see the log's last lines."

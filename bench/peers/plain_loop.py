@@ -1,0 +1,64 @@
+"""The peer of training: a plain PyTorch loop as tutorials write it. Nothing of this project is in it.
+
+    python -m bench.peers.plain_loop DATA head|all
+
+Trains one epoch for each line on its standard input; after each it prints `Images per second: N`, then `done`.
+The optimizer, batch size, views of the images and network are those of bench/our_loop.py. DataLoader has one process
+per core, torch its own number of threads, and both start anew in every epoch, as they do by default.
+Source: PyTorch's tutorial "Transfer Learning for Computer Vision"; `head` fixes the backbone as there.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, models, transforms
+
+
+def main(data: Path, trained: str) -> None:
+    transform = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(224, scale=(0.35, 1.0)),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    dataset = datasets.ImageFolder(str(data / "train"), transform)
+    loader = DataLoader(dataset, batch_size=32, shuffle=True, num_workers=torch.get_num_threads())
+    model = models.resnet18(weights=None)
+    if trained == "head":
+        for parameter in model.parameters():
+            parameter.requires_grad = False
+    model.fc = nn.Linear(model.fc.in_features, len(dataset.classes))
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.001)
+    criterion = nn.CrossEntropyLoss()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(f"Images per second: {train_one_epoch(model, loader, optimizer, criterion):.6f}\ndone", flush=True)
+
+
+def train_one_epoch(
+    model: nn.Module, loader: DataLoader[Any], optimizer: torch.optim.Optimizer, criterion: nn.Module
+) -> float:
+    """Images per second of one pass."""
+    started = time.perf_counter()
+    model.train()
+    num_images = 0
+    running_loss = 0.0
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        running_loss += loss.item() * len(images)
+        num_images += len(images)
+    return num_images / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
