@@ -27,7 +27,7 @@ SAMPLE_HYPERPARAMETERS = {
     "fine_tune": "all",
     "image_size": "64",
     "head": "linear",
-    "num_epochs": "12",
+    "num_epochs": "10",
     "batch_size": "16",
     "learning_rate": "0.001",
     "optimizer": "adamw",
@@ -107,9 +107,7 @@ def print_result(run: Run, channels: dict[str, Path]) -> None:
         print(f"validation accuracy  {metrics['valid']['accuracy']:7.1%}   (there is no test folder)")
         return
     print(f"test accuracy        {metrics['test']['accuracy']:7.1%}")
-    print(
-        f"colour histogram     {baseline_accuracy(channels['train'], channels['test']):7.1%}   (colours, no shapes)"
-    )
+    print(f"colour histogram     {baseline_accuracy(channels['train'], channels['test']):7.1%}   (colours, no shapes)")
     print(f"chance               {1 / metrics['num_classes']:7.1%}   ({metrics['num_classes']} classes)")
 
 

@@ -1,8 +1,8 @@
 """Fetch the original project's dogImages.zip (1.1 GB, 133 breeds, 8351 photos), check it and unpack it.
 
 Verified against a local server with a small archive of the same layout: resuming, cut connections, servers without
-ranges, damaged and hostile archives. Not verified: the address below, which the development machine cannot reach; the
-counts are those that the original project prints.
+ranges, damaged and hostile archives. Not verified: the address below, and that the archive there has the expected
+counts (those that copies of the original project report) and no other members: the development machine cannot reach it.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def save(response: http.client.HTTPResponse, partial: Path, start: int, total: i
     """Write the body behind the first `start` bytes of `partial`, as far as it comes; False if it broke off."""
     with (
         partial.open("r+b" if start else "wb") as target,
-        tqdm(desc="Downloading", initial=start, total=total, unit="B", unit_scale=True) as bar,
+        tqdm(desc="Downloading", initial=start, total=total, unit="B", unit_scale=True, disable=None) as bar,
     ):
         target.seek(start)
         try:
@@ -168,7 +168,7 @@ def unpack(zip_path: Path, target_dir: Path) -> None:
             members = [member for member in archive.infolist() if is_wanted(member)]
             check_members(zip_path, members)
             check_space(target_dir.parent, sum(member.file_size for member in members))
-            for member in tqdm(members, desc="Unpacking", unit="file"):
+            for member in tqdm(members, desc="Unpacking", unit="file", disable=None):
                 path = target_dir / member.filename
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as source, path.open("xb") as target:

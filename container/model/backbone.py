@@ -43,7 +43,7 @@ class MainOutput(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, D) for images (N, 3, S, S)."""
-        return self.network._forward(self.network._transform_input(images))[0]
+        return self.network._forward(self.network._transform_input(images))[0]  # type: ignore[operator]
 
 
 def freeze(backbone: nn.Module, fine_tune: str) -> list[nn.Module]:

@@ -1,0 +1,190 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from container.data.channels import read_channel
+from container.data.dataset import ImageDataset, ShardSampler, batches, make_loader
+from container.data.decode import decode_image
+from container.errors import ArtifactError
+from container.model.artifact import load_artifact, save_artifact
+from container.model.backbone import make_backbone
+from container.model.network import Network
+from container.model.preprocess import Preprocess
+from container.training.checkpoint import load_checkpoint
+from tests.conftest import TrainedJob
+from tests.job_folder import CLASS_NAMES, FAST
+
+# Between the network in training and the frozen artifact: folding batch normalisation reorders float32 sums.
+LARGEST_LOGIT_DIFFERENCE = 1e-4
+SIZE = 32
+
+
+def make_network(name: str, fine_tune: str = "head", head: str = "seed") -> Network:
+    torch.manual_seed(3)
+    backbone, num_features = make_backbone(name, SIZE, "none")
+    return Network(backbone, num_features, 3, head, fine_tune).eval()
+
+
+def random_images(*sizes: tuple[int, int]) -> list[Tensor]:
+    return [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes]
+
+
+def test_the_artifact_answers_every_test_image_as_training_time_evaluation_did(trained_job: TrainedJob) -> None:
+    artifact = load_artifact(trained_job.folder.model_path)
+    channel = read_channel("test", trained_job.folder.data_dir / "test", max_corrupt_share=0)
+
+    # Training-time evaluation: the best weights in an eager network, fed by the loader.
+    checkpoint = load_checkpoint(trained_job.folder.checkpoint_dir)
+    assert checkpoint is not None
+    network = make_network("resnet18", head="linear")
+    network.load_state_dict(checkpoint["best_weights"])
+    preprocess = Preprocess(SIZE)
+    dataset = ImageDataset(channel, preprocess.crop)
+    loader = make_loader(dataset, ShardSampler(len(channel), 4, rank=0, world_size=1), 0, pin_memory=False)
+    with torch.inference_mode():
+        expected = torch.cat([network.eval()(preprocess.normalize(batch.images)) for batch in batches(loader)])
+
+    # The artifact: decoded images one by one, of their own sizes.
+    answered = torch.cat([artifact.logits([decode_image(path.read_bytes())]) for path in channel.files])
+    assert len(answered) == len(channel) == 15
+    assert (answered - expected).abs().max() <= LARGEST_LOGIT_DIFFERENCE
+    assert expected.std() > 0.1  # of logits that say something
+    assert torch.equal(answered.argmax(1), expected.argmax(1))
+    assert trained_job.folder.metrics["artifact_logit_difference"] <= LARGEST_LOGIT_DIFFERENCE
+
+
+def test_the_artifacts_accuracy_is_the_one_that_the_job_reported(trained_job: TrainedJob) -> None:
+    artifact = load_artifact(trained_job.folder.model_path)
+    channel = read_channel("test", trained_job.folder.data_dir / "test", max_corrupt_share=0)
+    logits = artifact.logits([decode_image(path.read_bytes()) for path in channel.files])
+    accuracy = (logits.argmax(1) == torch.tensor(channel.labels)).double().mean().item()
+    assert accuracy == pytest.approx(trained_job.folder.metrics["test"]["accuracy"])
+    assert accuracy > 0.8  # where chance is a third
+
+
+PROGRAM = """
+import json, sys, torch
+names = {"class_names.json": "", "model_card.json": ""}
+module = torch.jit.load(sys.argv[1], _extra_files=names)
+image = torch.full((3, 50, 40), 90, dtype=torch.uint8)
+assert not any(name.split(".")[0] in ("container", "torchvision") for name in sys.modules), "project code was imported"
+print(json.dumps([module([image, image[:, :33]]).tolist(), json.loads(names["class_names.json"])]))
+"""
+
+
+def test_the_artifact_loads_where_only_torch_is(trained_job: TrainedJob, tmp_path: Path) -> None:
+    # -I: neither the working directory nor PYTHONPATH is searched.
+    command = [sys.executable, "-I", "-W", "ignore", "-c", PROGRAM, str(trained_job.folder.model_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    logits, class_names = json.loads(done.stdout)
+    assert class_names == list(CLASS_NAMES)
+    image = torch.full((3, 50, 40), 90, dtype=torch.uint8)
+    expected = load_artifact(trained_job.folder.model_path).logits([image, image[:, :33]])
+    assert np.allclose(logits, expected.numpy(), atol=LARGEST_LOGIT_DIFFERENCE)
+
+
+def test_the_artifact_carries_what_the_server_and_a_person_need(trained_job: TrainedJob) -> None:
+    artifact = load_artifact(trained_job.folder.model_path)
+    card, metrics = artifact.card, trained_job.folder.metrics
+    assert artifact.class_names == list(CLASS_NAMES)
+    assert card["input_size"] == SIZE
+    assert card["num_classes"] == 3
+    assert card["test"] == metrics["test"]
+    assert card["valid"] == metrics["valid"]
+    assert card["data_fingerprint"] == metrics["data_fingerprint"]
+    assert card["versions"]["torch"] == torch.__version__
+    assert {"git_revision", "precision", "best_epoch", "hyperparameters", "num_images"} <= card.keys()
+    assert card["hyperparameters"]["image_size"] == int(FAST["image_size"])
+
+
+@pytest.mark.parametrize(
+    ("name", "fine_tune"),
+    [
+        ("resnet18", "head"),
+        ("resnet18", "all"),
+        ("mobilenet_v3_small", "head"),
+        ("squeezenet1_1", "head"),
+        ("shufflenet_v2_x0_5", "last_block"),
+        ("googlenet", "head"),
+    ],
+)
+def test_a_network_of_any_backbone_becomes_an_artifact_that_answers_alike(
+    tmp_path: Path, name: str, fine_tune: str
+) -> None:
+    network, preprocess = make_network(name, fine_tune), Preprocess(SIZE)
+    images = random_images((40, 50), (33, 90))
+    with torch.inference_mode():
+        expected = network(preprocess(images))
+    save_artifact(tmp_path / "model.pt", preprocess, network, ["a", "b", "c"], {"input_size": SIZE})
+    answered = load_artifact(tmp_path / "model.pt").logits(images)
+    assert answered.dtype == torch.float32
+    assert (answered - expected).abs().max() <= LARGEST_LOGIT_DIFFERENCE
+
+
+@pytest.fixture
+def small_artifact(tmp_path: Path) -> Path:
+    network = make_network("squeezenet1_1", head="linear")
+    save_artifact(tmp_path / "model.pt", Preprocess(SIZE), network, ["ä", "b", "c"], {"input_size": SIZE})
+    return tmp_path / "model.pt"
+
+
+def test_images_of_any_sizes_and_number_are_answered_as_if_alone(small_artifact: Path) -> None:
+    artifact = load_artifact(small_artifact)
+    images = random_images((1, 900), (900, 1), (1, 1), (64, 64), (31, 200))
+    together = artifact.logits(images)
+    alone = torch.cat([artifact.logits([image]) for image in images])
+    assert together.shape == (5, 3)
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_class_names_may_be_in_any_language(small_artifact: Path) -> None:
+    assert load_artifact(small_artifact).class_names == ["ä", "b", "c"]
+
+
+def test_the_artifact_needs_no_gradients(small_artifact: Path) -> None:
+    assert not load_artifact(small_artifact).logits(random_images((40, 40))).requires_grad
+
+
+def test_saving_leaves_no_partial_file_and_replaces_the_old_one(small_artifact: Path) -> None:
+    save_artifact(small_artifact, Preprocess(SIZE), make_network("squeezenet1_1"), ["x", "y", "z"], {"new": True})
+    assert load_artifact(small_artifact).card == {"new": True}
+    assert [path.name for path in small_artifact.parent.iterdir()] == ["model.pt"]
+
+
+def test_a_missing_artifact_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"There is no model artifact at .*model\.pt; train first"):
+        load_artifact(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(100)])
+def test_a_file_that_is_no_torchscript_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"model\.pt is not a TorchScript file") as caught:
+        load_artifact(tmp_path / "model.pt")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_artifact_is_refused(small_artifact: Path) -> None:
+    small_artifact.write_bytes(small_artifact.read_bytes()[:-2000])
+    with pytest.raises(ArtifactError, match="is not a TorchScript file"):
+        load_artifact(small_artifact)
+
+
+def test_a_state_dict_is_no_artifact(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "model.pt")
+    with pytest.raises(ArtifactError, match="is not a TorchScript file"):
+        load_artifact(tmp_path / "model.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_foreign_torchscript_file_is_refused(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), str(tmp_path / "model.pt"))
+    with pytest.raises(ArtifactError, match="carries no class names or model card"):
+        load_artifact(tmp_path / "model.pt")

@@ -1,0 +1,315 @@
+import base64
+import io
+import json
+import logging
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import Tensor
+
+from container.errors import ArtifactError
+from container.model.artifact import Artifact, load_artifact
+from container.serving.app import create_app
+from container.serving.json_log import LOGGER
+from container.serving.predictor import Predictor
+from container.serving.readiness import Readiness, load_or_refuse
+from container.serving.settings import ServeSettings
+from tests.container.data.test_decode import png_promise
+from tests.container.serving.conftest import COLOURS
+
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+@pytest.fixture
+def events():
+    """What the server logs, as dictionaries."""
+
+    class Collector(logging.Handler):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lines: list[dict[str, Any]] = []
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.lines.append({"event": record.getMessage(), "level": record.levelno, **record.event_fields})
+
+    collector = Collector()
+    level = LOGGER.level
+    LOGGER.addHandler(collector)
+    LOGGER.setLevel(logging.DEBUG)
+    yield collector.lines
+    LOGGER.removeHandler(collector)
+    LOGGER.setLevel(level)
+
+
+def first_labels(response: Any) -> list[str]:
+    """The most likely label, or the error's code, of each image."""
+    assert response.status_code == 200, response.text
+    return [
+        prediction["labels"][0] if "labels" in prediction else prediction["error"]["code"]
+        for prediction in response.get_json()["predictions"]
+    ]
+
+
+def refusal(response: Any) -> tuple[int, str]:
+    assert response.content_type == "application/json"
+    assert response.get_json()["error"]["message"].endswith(".")
+    return response.status_code, response.get_json()["error"]["code"]
+
+
+def instances(*encoded: bytes) -> dict[str, Any]:
+    return {"instances": [{"b64": base64.b64encode(item).decode()} for item in encoded]}
+
+
+def test_ping_is_200_and_empty_once_warmed_up(client):
+    response = client.get("/ping")
+    assert (response.status_code, response.data) == (200, b"")
+
+
+def test_before_the_warm_up_both_routes_are_503_with_a_reason(predictor, red_jpeg):
+    readiness = Readiness(predictor)
+    client = create_app(ServeSettings(threads=4, timeout_seconds=1), readiness).test_client()
+    assert refusal(client.get("/ping")) == (503, "warming_up")
+    assert refusal(client.post("/invocations", data=red_jpeg)) == (503, "warming_up")
+    readiness.warm_up()
+    assert client.get("/ping").status_code == 200
+
+
+def test_an_invocation_that_comes_during_the_warm_up_waits_for_it(predictor, red_jpeg):
+    readiness = Readiness(predictor)
+    client = create_app(ServeSettings(threads=4), readiness).test_client()
+    later = threading.Timer(0.3, readiness.warm_up)
+    later.start()
+    assert client.get("/ping").status_code == 503
+    assert first_labels(client.post("/invocations", data=red_jpeg)) == ["red"]
+    later.join()
+
+
+def test_without_an_artifact_both_routes_are_503_with_the_reason(red_jpeg):
+    def load() -> Predictor:
+        raise ArtifactError("There is no model artifact at /opt/ml/model.")
+
+    client = create_app(ServeSettings(threads=4), load_or_refuse(load)).test_client()
+    assert refusal(client.get("/ping")) == (503, "model_unavailable")
+    assert refusal(client.post("/invocations", data=red_jpeg)) == (503, "model_unavailable")
+    assert "no model artifact" in client.get("/ping").text
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("colour", ["red", "blue"])
+def test_an_image_gets_its_labels_with_probabilities(client, encode_image, file_format, colour):
+    response = client.post("/invocations", data=encode_image(colour, file_format), content_type="image/jpeg")
+    assert first_labels(response) == [colour]
+    (prediction,) = response.get_json()["predictions"]
+    assert sorted(prediction["labels"]) == sorted(COLOURS)
+    assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert response.content_type == "application/json"
+
+
+def test_the_content_type_may_be_missing(client, red_jpeg):
+    assert first_labels(client.post("/invocations", data=red_jpeg)) == ["red"]
+
+
+def test_images_of_other_colour_modes_are_read(client):
+    bodies = []
+    for image, file_format in [
+        (Image.new("L", (40, 30), 90), "JPEG"),
+        (Image.new("CMYK", (40, 30), (0, 255, 255, 0)), "JPEG"),
+        (Image.fromarray(np.full((30, 40), 40_000, np.uint16)), "PNG"),
+        (Image.new("RGBA", (40, 30), (0, 0, 255, 255)), "PNG"),
+    ]:
+        file = io.BytesIO()
+        image.save(file, file_format)
+        bodies.append(file.getvalue())
+    labels = first_labels(client.post("/invocations", json=instances(*bodies)))
+    assert (labels[1], labels[3]) == ("red", "blue")
+
+
+def test_json_instances_are_answered_in_order(client, red_jpeg, blue_png):
+    response = client.post("/invocations", json=instances(red_jpeg, blue_png, blue_png, red_jpeg, red_jpeg))
+    assert first_labels(response) == ["red", "blue", "blue", "red", "red"]
+
+
+def test_a_form_is_answered_in_order(client, red_jpeg, blue_png):
+    files = [(io.BytesIO(red_jpeg), "a.jpg"), (io.BytesIO(blue_png), "b.png")]
+    assert first_labels(client.post("/invocations", data={"image": files})) == ["red", "blue"]
+
+
+def test_an_array_is_answered_in_order(client):
+    array = np.zeros((2, 20, 20, 3), np.uint8)
+    array[0, ..., 2] = array[1, ..., 0] = 255
+    file = io.BytesIO()
+    np.save(file, array)
+    response = client.post("/invocations", data=file.getvalue(), content_type="application/x-npy")
+    assert first_labels(response) == ["blue", "red"]
+
+
+def test_one_bad_image_of_four_fails_alone(client, red_jpeg, blue_png):
+    body = instances(red_jpeg, red_jpeg[:300], blue_png, red_jpeg)
+    assert first_labels(client.post("/invocations", json=body)) == ["red", "undecodable_image", "blue", "red"]
+
+
+def test_if_all_images_are_bad_the_first_ones_error_is_the_answer(client):
+    body = instances(png_promise(60_000, 60_000), b"no image")
+    assert refusal(client.post("/invocations", json=body)) == (413, "too_many_pixels")
+
+
+def test_csv_is_one_line_per_image(client, red_jpeg, blue_png):
+    body = instances(red_jpeg, b"no image", blue_png)
+    response = client.post("/invocations?top_k=1", json=body, headers={"Accept": "text/csv"})
+    assert response.content_type == "text/csv"
+    red, bad, blue = response.text.splitlines()
+    assert (red.split(",")[0], bad.split(",")[:2], blue.split(",")[0]) == (
+        "red",
+        ["error", "undecodable_image"],
+        "blue",
+    )
+
+
+def test_npy_is_all_probabilities(client, red_jpeg, blue_png):
+    response = client.post("/invocations", json=instances(red_jpeg, blue_png), headers={"Accept": "application/x-npy"})
+    assert response.content_type == "application/x-npy"
+    probabilities = np.load(io.BytesIO(response.data))
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (2, 3))
+    assert probabilities.argmax(axis=1).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("query", "attributes", "count"),
+    [
+        ("", None, 2),
+        ("?top_k=1", None, 1),
+        ("?top_k=99", None, 3),
+        ("", "top_k=3", 3),
+        ("", "trace=7f, top_k=1; other", 1),
+        ("", "stop_k=1", 2),
+        ("?top_k=3", "top_k=1", 3),
+    ],
+)
+def test_top_k_comes_from_the_query_or_the_custom_attributes(make_client, red_jpeg, query, attributes, count):
+    headers = {ATTRIBUTES: attributes} if attributes else {}
+    response = make_client(top_k=2).post(f"/invocations{query}", data=red_jpeg, headers=headers)
+    assert len(response.get_json()["predictions"][0]["labels"]) == count
+
+
+@pytest.mark.parametrize("top_k", ["0", "-1", "1.5", "many", "", "9" * 5000, "٣"])
+def test_a_bad_top_k_is_422(client, red_jpeg, top_k):
+    assert refusal(client.post("/invocations", query_string={"top_k": top_k}, data=red_jpeg)) == (422, "invalid_top_k")
+
+
+def test_a_bad_top_k_in_the_custom_attributes_is_422(client, red_jpeg):
+    response = client.post("/invocations", data=red_jpeg, headers={ATTRIBUTES: "top_k=all"})
+    assert refusal(response) == (422, "invalid_top_k")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (b"", {}, (400, "empty_image")),
+        (b"no image", {"Content-Type": "image/jpeg"}, (400, "undecodable_image")),
+        (b"{", {"Content-Type": "application/json"}, (400, "invalid_json")),
+        (b"{}", {"Content-Type": "application/json"}, (422, "no_instances")),
+        (b"", {"Content-Type": "application/x-npy"}, (400, "invalid_npy")),
+        (b"x", {"Content-Type": "multipart/form-data; boundary=b"}, (400, "invalid_multipart")),
+        (b"x", {"Content-Type": "text/plain"}, (415, "unsupported_content_type")),
+        (b"x", {"Accept": "image/png"}, (406, "not_acceptable")),
+        (png_promise(60_000, 60_000), {"Content-Type": "image/png"}, (413, "too_many_pixels")),
+    ],
+)
+def test_each_mistake_has_its_status_and_code(client, body, headers, expected):
+    assert refusal(client.post("/invocations", data=body, headers=headers)) == expected
+
+
+def test_a_body_over_the_limit_is_413_and_one_at_the_limit_is_not(make_client, red_jpeg):
+    assert make_client(max_body_bytes=len(red_jpeg)).post("/invocations", data=red_jpeg).status_code == 200
+    response = make_client(max_body_bytes=len(red_jpeg) - 1).post("/invocations", data=red_jpeg)
+    assert refusal(response) == (413, "body_too_large")
+
+
+def test_more_images_than_the_limit_are_413(make_client, red_jpeg):
+    response = make_client(max_images_per_request=2).post("/invocations", json=instances(*[red_jpeg] * 3))
+    assert refusal(response) == (413, "too_many_images")
+
+
+@pytest.mark.parametrize("path", ["/", "/execution-parameters", "/static/x", "/models"])
+def test_other_routes_are_404_in_json(client, path):
+    assert refusal(client.get(path)) == (404, "not_found")
+
+
+def test_other_methods_are_405_in_json_and_name_the_right_one(client):
+    response = client.get("/invocations")
+    assert refusal(response) == (405, "method_not_allowed")
+    assert "POST" in response.headers["Allow"]
+    assert refusal(client.post("/ping")) == (405, "method_not_allowed")
+
+
+class BreaksOnSmallImages(Artifact):
+    """Passes the warm-up, then fails."""
+
+    def logits(self, images: list[Tensor]) -> Tensor:
+        if images[0].shape[1] < 100:
+            raise RuntimeError("secret detail")
+        return super().logits(images)
+
+
+def test_a_defect_of_ours_is_500_without_a_traceback_for_the_caller(base_dir, red_jpeg, events):
+    broken = BreaksOnSmallImages(**vars(load_artifact(base_dir / "model/model.pt")))
+    readiness = Readiness(Predictor(broken, inferences=1, batch_size=1, timeout_seconds=30))
+    assert readiness.warm_up()
+    response = create_app(ServeSettings(threads=4), readiness).test_client().post("/invocations", data=red_jpeg)
+    assert refusal(response) == (500, "internal_error")
+    assert "secret" not in response.text
+    assert [event["event"] for event in events if event["level"] == logging.ERROR] == ["request_failed"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Amzn-SageMaker-Inference-Id": "abc-1"}, {"X-Request-Id": "abc-1"}],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_the_request_id_is_echoed_and_logged(client, red_jpeg, headers, events):
+    response = client.post("/invocations", data=red_jpeg, headers=headers)
+    assert response.headers["X-Request-Id"] == "abc-1"
+    assert events[-1]["request_id"] == "abc-1"
+
+
+@pytest.mark.parametrize("sent", [None, "", "with space", "x" * 129, "ümlaut"])
+def test_a_request_without_a_usable_id_is_given_one(client, sent):
+    response = client.get("/ping", headers={} if sent is None else {"X-Request-Id": sent})
+    assert len(response.headers["X-Request-Id"]) == 32
+
+
+def test_one_line_per_request_holds_the_latency_parts_and_no_image_data(client, red_jpeg, events):
+    body = instances(red_jpeg, b"no image")
+    response = client.post("/invocations", json=body)
+    (line,) = events
+    expected = {
+        "event": "request",
+        "level": logging.INFO,
+        "method": "POST",
+        "route": "/invocations",
+        "status": 200,
+        "content_type": "application/json",
+        "bytes": len(json.dumps(body)),
+        "response_bytes": len(response.data),
+        "images": 2,
+        "bad_images": 1,
+    }
+    assert {name: line[name] for name in expected} == expected
+    parts = [line[f"{part}_ms"] for part in ("read", "decode", "queue", "inference", "encode")]
+    assert all(part >= 0 for part in parts)
+    assert line["inference_ms"] > 0
+    assert sum(parts) <= line["total_ms"] + 0.1
+    assert body["instances"][0]["b64"][:20] not in str(line)
+
+
+def test_a_refusal_is_logged_with_its_code(client, events):
+    client.post("/invocations", data=b"x", content_type="text/plain")
+    assert (events[0]["status"], events[0]["error_code"]) == (415, "unsupported_content_type")
+
+
+def test_health_checks_are_logged_for_debugging_only(client, events):
+    client.get("/ping")
+    assert events[0]["level"] == logging.DEBUG

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from container.data.decode import MAX_IMAGE_PIXELS
+from container.errors import SettingsError
+from container.serving.settings import ServeSettings
+
+
+def read(cores: int = 2, **environ: str) -> ServeSettings:
+    return ServeSettings.from_environment(environ, cores)
+
+
+def test_without_variables_the_defaults_fit_sagemaker():
+    settings = read()
+    assert (settings.host, settings.port) == ("0.0.0.0", 8080)
+    assert settings.model_dir == Path("/opt/ml/model")
+    assert settings.max_body_bytes >= 25_000_000
+    assert settings.graceful_seconds < 30
+    assert settings.top_k == 5
+
+
+def test_variables_of_others_are_left_alone():
+    assert read(PATH="/bin", SAGEMAKER_BATCH="true", serve_workers="9") == read()
+
+
+def test_a_variable_sets_its_setting():
+    settings = read(SERVE_TOP_K="3", SERVE_LOG_LEVEL="debug", SERVE_MAX_IMAGE_PIXELS="1000")
+    assert (settings.top_k, settings.log_level, settings.max_image_pixels) == (3, "debug", 1000)
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_valid_name():
+    with pytest.raises(SettingsError, match=r"SERVE_WORKER\b.*SERVE_WORKERS"):
+        read(SERVE_WORKER="2")
+
+
+def test_the_model_folder_is_no_variable_of_its_own():
+    with pytest.raises(SettingsError, match="SERVE_MODEL_DIR"):
+        read(SERVE_MODEL_DIR="/elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("THREADS", "many"), ("PORT", "70000"), ("TOP_K", "0"), ("LOG_LEVEL", "loud"), ("WORKERS", "")]
+)
+def test_a_bad_value_is_refused_by_name_and_value(name, text):
+    with pytest.raises(SettingsError, match=f"{name.lower()} is {text!r}"):
+        read(**{f"SERVE_{name}": text})
+
+
+def test_sagemakers_port_wins():
+    assert read(SERVE_PORT="9000").port == 9000
+    assert read(SERVE_PORT="9000", SAGEMAKER_BIND_TO_PORT="9001").port == 9001
+    with pytest.raises(SettingsError, match="SAGEMAKER_BIND_TO_PORT"):
+        read(SAGEMAKER_BIND_TO_PORT="all")
+
+
+def test_the_model_folder_follows_the_base_folder():
+    assert read(SAGEMAKER_BASE_DIR="/data/ml").model_dir == Path("/data/ml/model")
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 5, 8, 16, 48, 96])
+@pytest.mark.parametrize("chosen", [{}, {"SERVE_TORCH_THREADS": "2"}, {"SERVE_WORKERS": "1"}])
+def test_cores_are_shared_out_and_never_oversubscribed(cores, chosen):
+    settings = read(cores, **chosen)
+    busy = settings.workers * settings.inferences * settings.torch_threads
+    assert busy <= max(cores, settings.torch_threads)
+    assert busy > cores / 2 or "SERVE_TORCH_THREADS" in chosen
+    assert settings.threads > settings.inferences
+
+
+def test_numbers_that_are_given_are_kept():
+    settings = read(8, SERVE_WORKERS="3", SERVE_INFERENCES="5", SERVE_TORCH_THREADS="2", SERVE_THREADS="7")
+    assert (settings.workers, settings.inferences, settings.torch_threads, settings.threads) == (3, 5, 2, 7)
+
+
+def test_the_pixel_limit_is_that_of_the_decoder():
+    assert ServeSettings().max_image_pixels == MAX_IMAGE_PIXELS

@@ -1,0 +1,74 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from container.training.stop import FOLDER_VARIABLE, Stopped, listening, pass_on
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that launcher and training processes share."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def test_nothing_is_asked_for_at_first(folder: Path) -> None:
+    with listening() as request:
+        assert not request.is_set
+        request.check()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_the_request_and_does_not_end_the_process(folder: Path, number: int) -> None:
+    with listening() as request:
+        os.kill(os.getpid(), number)
+        assert request.is_set
+        with pytest.raises(Stopped):
+            request.check()
+
+
+def test_a_second_interrupt_ends_the_process(folder: Path) -> None:
+    with listening():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+
+def test_the_handlers_from_before_come_back(folder: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with listening():
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_the_launcher_reaches_every_process_that_listens(folder: Path) -> None:
+    with listening() as request:
+        assert [path.name for path in folder.iterdir()] == [str(os.getpid())]
+        pass_on(folder)
+        assert request.is_set
+    assert [path.name for path in folder.iterdir()] == ["stop"]
+
+
+def test_a_process_that_starts_after_the_signal_sees_it(folder: Path) -> None:
+    pass_on(folder)
+    with listening() as request:
+        assert request.is_set
+
+
+def test_a_process_that_has_died_without_a_word_does_not_stop_the_others(folder: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (folder / str(gone.pid)).touch()
+    with listening() as request:
+        pass_on(folder)
+        assert request.is_set
+
+
+def test_without_a_launcher_signals_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    with listening() as request:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.is_set

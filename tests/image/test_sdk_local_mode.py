@@ -1,0 +1,56 @@
+"""The SageMaker Python SDK, in local mode, starts the image: on one host, and on two that train as one."""
+
+import gc
+import json
+from pathlib import Path
+
+import pytest
+
+from local_test import sdk_local
+from tests.job_folder import FAST, write_class_folders
+
+pytestmark = [
+    pytest.mark.docker,
+    # The SDK's own: deprecated imports, and a pipe that it leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+# The frozen backbone and the linear head have no batch statistics of their own, so sharing a batch out changes nothing.
+EXACT = {**FAST, "head": "linear", "fine_tune": "head", "num_epochs": 3}
+PARAMETERS = [part for name, value in EXACT.items() for part in ("-p", f"{name}={value}")]
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    for seed, split in enumerate(("train", "valid", "test")):
+        write_class_folders(root / split, per_class=7, seed=seed)
+    return root
+
+
+def train(data_dir: Path, image: str, instances: int) -> dict:
+    run_dir = data_dir.parent / f"sdk-{instances}"
+    arguments = [str(data_dir), "--run", str(run_dir), "--image", image, "--instances", str(instances)]
+    assert sdk_local.main([*arguments, *PARAMETERS]) == 0
+    gc.collect()  # here, where that pipe's warning is expected
+    assert (run_dir / "model" / "model.pt").is_file()
+    return json.loads((run_dir / "output" / "data" / "metrics.json").read_text())
+
+
+def test_two_hosts_end_with_the_metrics_of_one(image: str, data_dir: Path) -> None:
+    one, two = train(data_dir, image, 1), train(data_dir, image, 2)
+    assert len(one["history"]) == 3
+    for lone, shared in zip(one["history"], two["history"], strict=True):
+        for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
+            assert shared[name] == pytest.approx(lone[name], abs=TOLERANCE)
+    assert two["test"] == pytest.approx(one["test"], abs=TOLERANCE)
+
+
+def test_a_failed_job_shows_the_sentence_of_its_failure_file(image: str, data_dir: Path, capsys) -> None:
+    run_dir = data_dir.parent / "sdk-failed"
+    arguments = [str(data_dir), "--run", str(run_dir), "--image", image, *PARAMETERS, "-p", "pretrained=/no/such"]
+    assert sdk_local.main(arguments) == 1
+    gc.collect()
+    assert "pretrained='/no/such' is no file" in capsys.readouterr().err

@@ -1,0 +1,43 @@
+"""`make demo` from start to end: what the README promises of it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from local_test import demo
+from tests.job_folder import PROJECT_DIR, write_class_folders
+
+
+def test_the_demo_reaches_90_percent_far_above_chance_and_colours(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local_test.demo", "--run", str(tmp_path / "run")]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    shares = {name: float(percent) for name, percent in re.findall(r"^(\D+?) {2,}([\d.]+)%", done.stdout, re.MULTILINE)}
+    assert shares["test accuracy"] >= 90
+    assert shares["colour histogram"] < 60
+    assert shares["chance"] == 10
+    labels = re.findall(r"^ +[\d.]+% .*(\d{3}\.\w+)$", done.stdout, re.MULTILINE)
+    assert len(set(labels)) == 5
+    assert "Everything is stopped." in done.stdout
+
+
+def test_own_images_are_trained_from_random_weights_where_imagenets_cannot_be_had(
+    tmp_path: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setattr(demo, "WEIGHTS_HOST", "http://localhost:9/resnet18.pth")
+    monkeypatch.setattr(demo, "SAMPLE_HYPERPARAMETERS", demo.SAMPLE_HYPERPARAMETERS | {"num_epochs": "1"})
+    photos = write_class_folders(tmp_path / "photos", per_class=12)
+    demo.demonstrate(photos, tmp_path / "run")
+    printed = capfd.readouterr().out
+    assert "ImageNet weights cannot be downloaded" in printed
+    assert "No valid channel: 3 images, 10% of each class" in printed
+    assert "validation accuracy" in printed
+
+
+def test_a_folder_without_images_is_said_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local_test.demo", "--data", str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "holds no images to train on" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,158 @@
+"""Imports run one way: every file of container/ may import only what stands above it in LAYERS."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT_DIR = Path(__file__).parents[1]
+CONTAINER_DIR = PROJECT_DIR / "container"
+
+# From what knows nothing to what knows all. A new file is added where its imports put it.
+# fmt: off
+LAYERS = (
+    "contract", "errors", "cores", "schema", "hyperparameters", "settings",
+    "data.decode", "data.channels", "data.dataset",
+    "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact",
+    "training.stop", "training.workers", "training.failure", "training.metrics", "training.checkpoint",
+    "training.optimization", "training.distributed", "training.splits", "training.loop", "training.progress",
+    "training.results", "training.build", "training.job", "training.export", "training.finish", "training.run",
+    "training.train", "training.launch",
+    "serving.settings", "serving.stopwatch", "serving.json_log", "serving.predictor", "serving.readiness",
+    "serving.decode_request", "serving.encode_response", "serving.app", "serving.gunicorn_server", "serving.server",
+    "entrypoint",
+)
+# fmt: on
+
+# All that serving and whatever it imports may know of the rest.
+SERVING_MAY_USE = {"contract", "errors", "cores", "schema", "data.decode", "model.preprocess", "model.artifact"}
+# What laptops and deployment scripts may know: names and settings, and how a picture is read.
+OUTSIDE_MAY_USE = {
+    "contract",
+    "errors",
+    "cores",
+    "schema",
+    "hyperparameters",
+    "settings",
+    "serving.settings",
+    "data.decode",
+}
+
+
+def modules(folder: Path) -> dict[str, Path]:
+    """Name below the folder -> file, of every Python file that holds anything."""
+    paths = [path for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(folder).with_suffix("").parts): path for path in paths}
+
+
+MODULES = modules(CONTAINER_DIR)
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of everything that a file imports, wherever in it: `a.b` for `import a.b`, `from a import b`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def container_imports(path: Path) -> set[str]:
+    """Modules of container/ that a file imports, without the name of the package."""
+    names = {name.removeprefix("container.") for name in imported(path) if name.split(".")[0] == "container"}
+    # `from container.errors import UserError` names a class in a module; `from container import errors` the module.
+    found = {next((module for module in (name, name.rpartition(".")[0]) if module in MODULES), name) for name in names}
+    assert found <= MODULES.keys(), f"{path} imports {found - MODULES.keys()}, which does not exist"
+    return found
+
+
+def reach(name: str) -> set[str]:
+    """Every module of container/ that importing one module brings in, itself included."""
+    found, waiting = set(), [name]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting.extend(container_imports(MODULES[module]))
+    return found
+
+
+def test_the_layers_name_every_file_once() -> None:
+    assert sorted(LAYERS) == sorted(MODULES)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_file_imports_only_from_the_layers_above_it(name: str) -> None:
+    allowed = set(LAYERS[: LAYERS.index(name)])
+    assert container_imports(MODULES[name]) <= allowed
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if name.startswith("serving.")])
+def test_serving_needs_nothing_of_training(name: str) -> None:
+    others = {module for module in reach(name) if not module.startswith("serving.")}
+    assert others <= SERVING_MAY_USE
+
+
+def test_data_and_model_do_not_know_each_other() -> None:
+    for one, other in (("data.", "model."), ("model.", "data.")):
+        for name in LAYERS:
+            if name.startswith(one):
+                assert not {module for module in reach(name) if module.startswith(other)}
+
+
+def test_training_needs_nothing_of_serving() -> None:
+    assert not {
+        module for module in reach("training.launch") | reach("training.train") if module.startswith("serving.")
+    }
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_container_imports_nothing_that_stays_outside_the_image(name: str) -> None:
+    roots = {imported_name.split(".")[0] for imported_name in imported(MODULES[name])}
+    assert not roots & {"local_test", "deploy", "bench", "docker", "tests"}
+
+
+@pytest.mark.parametrize("folder", ["local_test", "deploy"])
+def test_what_runs_outside_the_image_knows_only_names_and_settings(folder: str) -> None:
+    for path in modules(PROJECT_DIR / folder).values():
+        assert container_imports(path) <= OUTSIDE_MAY_USE, path
+
+
+def test_torchscript_files_are_written_and_read_in_one_file() -> None:
+    calls = ("jit.script(", "jit.trace(", "jit.save(", "jit.load(", "jit.freeze(")
+    users = {name for name, path in MODULES.items() if any(call in path.read_text() for call in calls)}
+    assert users == {"model.artifact"}
+
+
+@pytest.mark.parametrize(
+    ("package", "users"),
+    [
+        ("flask", {"serving.app", "serving.gunicorn_server"}),
+        ("gunicorn", {"serving.gunicorn_server"}),
+        ("sagemaker_training", {"training.launch"}),
+        ("matplotlib", {"training.results"}),
+    ],
+)
+def test_a_framework_is_known_only_where_it_is_used(package: str, users: set[str]) -> None:
+    found = {name for name, path in MODULES.items() if package in {item.split(".")[0] for item in imported(path)}}
+    assert found == users
+
+
+@pytest.mark.parametrize("name", ["contract", "errors", "schema", "hyperparameters", "settings", "training.launch"])
+def test_what_starts_a_job_imports_no_torch(name: str) -> None:
+    for module in reach(name):
+        assert not {item.split(".")[0] for item in imported(MODULES[module])} & {"torch", "torchvision"}, module
+
+
+def test_packages_do_nothing_when_imported() -> None:
+    assert [path for path in CONTAINER_DIR.rglob("__init__.py") if path.read_text()] == []
+
+
+def test_no_module_has_a_name_that_says_nothing_or_hides_the_standard_library() -> None:
+    last = {name.rpartition(".")[2] for name in MODULES}
+    assert not last & {"utils", "helpers", "manager", "common"}
+    assert not last & sys.stdlib_module_names
