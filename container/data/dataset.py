@@ -54,7 +54,8 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
     """This process's share of each global batch, in an order that every process knows.
 
     A global batch of `batch_size` examples is dealt to `world_size` processes x `accumulation_steps` slices. A last
-    batch that would leave a slice with fewer than two examples, which batch normalisation cannot take, is dropped.
+    batch that is less than half full is dropped, however many processes there are: so all numbers of them train on
+    the same examples, and no slice is left with one, which batch normalisation cannot take.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
         generator = torch.Generator().manual_seed(random_seed(self.seed, "order", self.epoch, 0))
         order = torch.randperm(self.num_examples, generator=generator).tolist()
         batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
-        if len(batches) > 1 and len(batches[-1]) < 2 * self.world_size * self.accumulation_steps:
+        if len(batches) > 1 and len(batches[-1]) < self.batch_size / 2:
             batches.pop()
         return batches
 
@@ -116,6 +117,8 @@ def make_loader(dataset: ImageDataset, sampler: Sampler, workers: int, pin_memor
         pin_memory=pin_memory,
         worker_init_fn=_start_worker,
         persistent_workers=workers > 0,
+        # Python 3.14's default start method imports torch in every worker, and leaves them behind after a kill -9.
+        multiprocessing_context="fork" if workers else None,
     )
 
 

@@ -77,12 +77,12 @@ def _wrap(network: nn.Module) -> nn.Module:
 def make_sampler(settings: TrainSettings, group: Group, train: Channel) -> BatchSampler:
     hyperparameters = settings.hyperparameters
     slices = group.world_size * hyperparameters.accumulation_steps
-    smallest = min(hyperparameters.batch_size, len(train))
-    if smallest < 2 * slices:
+    # Batch normalisation needs two images in every slice, of a last batch that is half full too.
+    if hyperparameters.batch_size < 4 * slices or len(train) < 2 * slices:
         raise SettingsError(
-            f"A batch of {smallest} images cannot be dealt to {group.world_size} processes x "
-            f"accumulation_steps={hyperparameters.accumulation_steps} with two images each; raise batch_size, "
-            "lower accumulation_steps, or add images."
+            f"batch_size={hyperparameters.batch_size} of {len(train)} train images cannot be dealt to "
+            f"{group.world_size} processes x accumulation_steps={hyperparameters.accumulation_steps}: "
+            f"raise batch_size to {4 * slices} or more, lower accumulation_steps, or add images."
         )
     return BatchSampler(
         len(train),

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from engine import EngineError, find_client
-from standin_base import debian_image, inputs_hash
 
 from build import network_options
+from engine import EngineError, find_client
+from standin_base import debian_image, inputs_hash
 
 PROJECT_DIR = Path(__file__).parents[2]
 

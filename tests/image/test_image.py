@@ -5,6 +5,7 @@ import re
 from importlib.metadata import version
 
 import pytest
+
 from standin_base import build_standin
 
 pytestmark = pytest.mark.docker

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standin_base import build_standin
 
 from build import CA_VARIABLES
+from standin_base import build_standin
 
 pytestmark = pytest.mark.docker
 

@@ -4,6 +4,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
+
 from link_torch import link, main, normalised, torch_family, write_scripts
 
 

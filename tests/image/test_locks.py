@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from link_torch import normalised
 
 DOCKER_DIR = Path(__file__).parents[2] / "docker"

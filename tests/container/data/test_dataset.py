@@ -73,8 +73,8 @@ def test_without_augmentation_an_image_is_the_evaluations_crop(channel: Channel)
 
 @pytest.mark.parametrize("augment", ["none", "basic", "strong"])
 def test_batches_are_bytes_of_the_networks_size_with_their_labels(channel: Channel, augment: str) -> None:
-    loader = make_loader(make_dataset(channel, augment), make_sampler(12, 5), 0, pin_memory=False)
-    for batch, expected in zip(batches(loader), (5, 5, 2), strict=True):
+    loader = make_loader(make_dataset(channel, augment), make_sampler(12, 7), 0, pin_memory=False)
+    for batch, expected in zip(batches(loader), (7, 5), strict=True):
         assert batch.images.shape == (expected, 3, SIZE, SIZE)
         assert batch.images.dtype == torch.uint8
         assert batch.images.is_contiguous(memory_format=torch.channels_last)
@@ -125,8 +125,8 @@ def test_slices_of_any_number_of_processes_and_steps_make_up_each_global_batch(
         assert sorted(dealt) == sorted((epoch, index) for index in batch)
 
 
-@given(per_slice=st.integers(2, 12), steps=st.integers(1, 4), world=st.integers(1, 3), extra=st.integers(0, 150))
-def test_every_example_is_trained_once_an_epoch_but_for_a_last_batch_that_is_too_small(
+@given(per_slice=st.integers(4, 12), steps=st.integers(1, 4), world=st.integers(1, 3), extra=st.integers(0, 150))
+def test_every_example_is_trained_once_an_epoch_but_for_a_last_batch_that_is_less_than_half_full(
     per_slice: int, steps: int, world: int, extra: int
 ) -> None:
     slices = steps * world
@@ -138,7 +138,15 @@ def test_every_example_is_trained_once_an_epoch_but_for_a_last_batch_that_is_too
     trained = [index for part in parts for _, index in part]
     assert len(set(trained)) == len(trained)
     left_out = num_examples - len(trained)
-    assert left_out == 0 or left_out == num_examples % batch_size < 2 * slices
+    assert left_out == 0 or left_out == num_examples % batch_size < batch_size / 2
+
+
+@given(num_examples=st.integers(24, 200), steps=st.integers(1, 3), world=st.integers(1, 2))
+def test_the_examples_of_every_step_are_the_same_for_any_number_of_processes(
+    num_examples: int, steps: int, world: int
+) -> None:
+    alone, shared = make_sampler(num_examples, 24), make_sampler(num_examples, 24, 0, world, steps)
+    assert shared.global_batches() == alone.global_batches()
 
 
 def test_the_order_is_another_in_every_epoch_and_the_same_in_every_run() -> None:

@@ -63,7 +63,9 @@ def test_a_batch_that_cannot_be_dealt_is_refused(
 ) -> None:
     settings = job_folder.configure(accumulation_steps=accumulation_steps).settings()
     group = Group(0, 0, world_size, torch.device("cpu"))
-    with pytest.raises(SettingsError, match=r"A batch of 8 images cannot be dealt to .* raise batch_size"):
+    with pytest.raises(
+        SettingsError, match=r"batch_size=8 of 12 train images cannot be dealt to .* raise batch_size to \d+"
+    ):
         make_sampler(settings, group, splits["train"])
 
 

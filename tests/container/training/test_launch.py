@@ -169,8 +169,8 @@ def test_a_script_that_fails_on_two_hosts_fails_the_job(new_job_folder: Callable
 def test_two_hosts_train_what_one_host_trains(new_job_folder: Callable[[str], JobFolder]) -> None:
     jobs = [new_job_folder(name) for name in ("one", "two", "alone")]
     for job in jobs:
-        job.configure(head="linear", fine_tune="head", learning_rate=0.01, accumulation_steps=2, batch_size=12)
-        job.add_channels(train=7, valid=2, test=2)
+        job.configure(head="linear", fine_tune="head", learning_rate=0.01, accumulation_steps=2, batch_size=16)
+        job.add_channels(train=9, valid=2, test=2)
     hosts = start_hosts(jobs[:2])
     outputs = []
     for process in hosts:

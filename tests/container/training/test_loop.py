@@ -25,7 +25,7 @@ UNEVEN_WEIGHTS = torch.tensor([0.5, 1.0, 1.5])
 
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Channel:
-    """17 pictures: with batches of 12 the last one is short, and its two slices are of unequal sizes."""
+    """17 pictures: with batches of 10 the last one is short, and its two slices are of unequal sizes."""
     root = write_class_folders(tmp_path_factory.mktemp("data"), {"001.Red": 8, "002.Green": 6, "003.Blue": 3})
     return read_channel("train", root, max_corrupt_share=0)
 
@@ -58,7 +58,7 @@ def train(
     trainer: Trainer,
     channel: Channel,
     *,
-    batch_size: int = 12,
+    batch_size: int = 10,
     epoch: int = 0,
     step: int = 0,
     tally: Tally | None = None,
@@ -75,7 +75,7 @@ def train(
     return trainer.train_one_epoch(loader, sampler, labels, tally or Tally.empty(NUM_CLASSES), stop_requested, save)
 
 
-def first_batch(channel: Channel, batch_size: int = 12) -> tuple[Tensor, Tensor]:
+def first_batch(channel: Channel, batch_size: int = 10) -> tuple[Tensor, Tensor]:
     sampler = BatchSampler(len(channel), batch_size, rank=0, world_size=1, accumulation_steps=1, seed=0)
     dataset = ImageDataset(channel, Preprocess(SIZE).crop)
     batch = next(batches(make_loader(dataset, sampler, 0, pin_memory=False)))
