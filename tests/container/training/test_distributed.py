@@ -57,7 +57,7 @@ def assert_same_within_tolerance(one: JobFolder, two: JobFolder) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"fine_tune": "head", "learning_rate": 0.01, "batch_size": 12, "accumulation_steps": 2, "augment": "strong"},
+        {"fine_tune": "head", "learning_rate": 0.01, "batch_size": 16, "accumulation_steps": 2, "augment": "strong"},
         {"fine_tune": "last_block", "class_weights": "balanced", "label_smoothing": 0.1, "optimizer": "sgd"},
     ],
     ids=["head with accumulation", "last block with class weights"],
@@ -65,12 +65,12 @@ def assert_same_within_tolerance(one: JobFolder, two: JobFolder) -> None:
 def test_two_processes_train_what_one_process_trains(
     new_job_folder: Callable[[str], JobFolder], options: dict[str, object]
 ) -> None:
-    # No dropout: each process draws its own. 21 pictures: the last batch is short and its slices are uneven, yet has
-    # two pictures for each slice; if it had not, it would be left out with two processes and not with one.
+    # No dropout: each process draws its own. 27 pictures: of batches of 16 the last is short and its slices are
+    # uneven; of batches of 8 the last is less than half full and left out, with two processes as with one.
     jobs = [new_job_folder(name) for name in ("one", "two")]
     for job in jobs:
         job.configure(head="linear", num_epochs=2, **options)
-        job.add_channels(train={"001.Red": 9, "002.Green": 7, "003.Blue": 5}, valid=3, test=3)
+        job.add_channels(train={"001.Red": 11, "002.Green": 9, "003.Blue": 7}, valid=3, test=3)
     alone = jobs[0].start()
     assert alone.wait() == 0, alone.output
     jobs[1].write_config("resourceconfig.json", TWO_PROCESSES_HERE)
