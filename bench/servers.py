@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,9 +122,13 @@ def _tree(pid: int) -> list[psutil.Process]:
 def _watched_memory(pid: int, server: RunningServer) -> Iterator[None]:
     done = threading.Event()
 
+    def sample() -> None:
+        with suppress(psutil.NoSuchProcess):  # a worker that ends just now
+            server.peak_memory_mib = max(server.peak_memory_mib, tree_memory_mib(pid))
+
     def watch() -> None:
         while not done.wait(SAMPLE_SECONDS):
-            server.peak_memory_mib = max(server.peak_memory_mib, tree_memory_mib(pid))
+            sample()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -133,6 +137,7 @@ def _watched_memory(pid: int, server: RunningServer) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
+        sample()  # at least one, however short the load was
 
 
 def _wait_for_ping(url: str, process: subprocess.Popen[bytes], side: Side) -> None:

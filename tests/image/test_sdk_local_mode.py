@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
+    root = tmp_path_factory.mktemp("sdk-run") / "data"
     for seed, split in enumerate(("train", "valid", "test")):
         write_class_folders(root / split, per_class=7, seed=seed)
     return root

@@ -23,7 +23,7 @@ EPOCHS = 25  # of the job that is stopped: more than are trained while the stop 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
+    root = tmp_path_factory.mktemp("image-run") / "data"
     for seed, split in enumerate(("train", "valid", "test")):
         write_class_folders(root / split, per_class=8, seed=seed)
     return root

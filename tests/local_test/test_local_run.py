@@ -21,7 +21,7 @@ PARAMETERS = [part for name, value in FAST.items() for part in ("-p", f"{name}={
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
+    root = tmp_path_factory.mktemp("local-run") / "data"
     for seed, split in enumerate(("train", "valid", "test")):
         write_class_folders(root / split, per_class=6, seed=seed)
     return root
