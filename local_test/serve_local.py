@@ -77,10 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.no_docker:
             require_image(options.image)
         image = None if options.no_docker else options.image
-        with server(run, image=image, port=options.port) as url:
+        # Ctrl-C is the way to stop it, while it starts too; leaving `server` ends it.
+        with contextlib.suppress(KeyboardInterrupt), server(run, image=image, port=options.port) as url:
             print(f"\nReady. Ask it: python -m local_test.invoke --url {url} IMAGE\nCtrl-C stops it.")
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+            signal.pause()
     except (ServerError, EngineError) as error:
         print(error, file=sys.stderr)
         return 1
