@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -90,13 +89,6 @@ def ask(url: str, image: bytes) -> dict[str, float]:
         answer = json.load(response)
     prediction = answer["predictions"][0] if "predictions" in answer else answer
     return dict(zip(prediction["labels"], prediction["probabilities"], strict=True))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def tree_memory_mib(pid: int) -> float:

@@ -17,9 +17,10 @@ from bench.errors import BenchError
 from bench.load import Load, measure
 from bench.photos import photo
 from bench.record import Record, compare
-from bench.servers import PROJECT_DIR, Side, free_port, our_server, plain_server, running, tree_cpu_seconds
+from bench.servers import PROJECT_DIR, Side, our_server, plain_server, running, tree_cpu_seconds
 from container.cores import available_cores
 from container.serving.settings import ServeSettings
+from local_test.serve_local import free_port
 
 CONCURRENCIES = (1, 4, 16)
 PLAIN = "plain Flask + gunicorn -w 2"

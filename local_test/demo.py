@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import socket
 import sys
 import time
 import urllib.error
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from container.errors import UserError
+from container.errors import TrainingError, UserError
 from local_test.colour_histogram import baseline_accuracy
 from local_test.invoke import InvocationError, invoke, print_prediction
 from local_test.opt_ml import Run, find_channels, lay_out
 from local_test.sample_data import make_sample_data
-from local_test.serve_local import ServerError, server
+from local_test.serve_local import ServerError, free_port, server
 from local_test.train_local import train_in_process
 
 # The sample images are drawn, so ImageNet's features owe them nothing: a small network trained from scratch, at a size
@@ -70,7 +69,7 @@ def demonstrate(own_data: Path | None, run_dir: Path) -> None:
         hyperparameters = choose_hyperparameters() if own_data else SAMPLE_HYPERPARAMETERS
         run = lay_out(run_dir, hyperparameters, channels, link=True)
         if train_in_process(run):
-            raise ServerError(f"Training failed: {run.failure or 'its lines above say why'}")
+            raise TrainingError(f"Training failed: {run.failure or 'its lines above say why'}")
     with step("Serving"):
         image_path = first_image(channels)
         with server(run, image=None, port=free_port(), quiet=True) as url:
@@ -115,13 +114,6 @@ def first_image(channels: dict[str, Path]) -> Path:
     """An image that the network was not trained on, where there is a test channel."""
     files = (path for path in sorted((channels.get("test") or channels["train"]).rglob("*")) if path.is_file())
     return next(path for path in files if not path.name.startswith("."))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

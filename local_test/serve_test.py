@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from container.errors import UserError
-from local_test.demo import first_image, free_port
+from local_test.demo import first_image
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
 from local_test.invoke import InvocationError, invoke, print_prediction
 from local_test.opt_ml import Run, find_channels
-from local_test.serve_local import ServerError, server
+from local_test.serve_local import ServerError, free_port, server
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -58,7 +58,7 @@ def train_in_docker(run: Run, channels: dict[str, Path], image: str) -> int:
     for name, folder in channels.items():
         mounts += ["-v", f"{folder.absolute()}:{contract.BASE_DIR}/input/data/{name}:ro"]
     terminal = ["-t"] if sys.stdout.isatty() else []
-    command = [docker(), "run", "--rm", "--init=false", "--hostname", "algo-1", *terminal, *mounts, image, "train"]
+    command = [docker(), "run", "--rm", "--hostname", "algo-1", *terminal, *mounts, image, "train"]
     return _wait(subprocess.Popen(command))
 
 

@@ -63,6 +63,13 @@ def write_class_folders(root: Path, per_class: int | dict[str, int], seed: int =
     return root
 
 
+def write_data_set(root: Path, per_class: int) -> Path:
+    """train/, valid/ and test/ folders with that many pictures per class, all of them different."""
+    for seed, split in enumerate(("train", "valid", "test")):
+        write_class_folders(root / split, per_class, seed)
+    return root
+
+
 class JobFolder:
     """One training job's /opt/ml."""
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from bench.errors import BenchError
 from bench.load import measure
 from bench.photos import photo
-from bench.servers import Side, free_port, plain_server, running, tree_cpu_seconds
+from bench.servers import Side, plain_server, running, tree_cpu_seconds
+from local_test.serve_local import free_port
 
 
 class MeanColour(nn.Module):

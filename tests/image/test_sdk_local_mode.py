@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_test import sdk_local
-from tests.job_folder import FAST, write_class_folders
+from tests.job_folder import FAST, write_data_set
 
 pytestmark = [
     pytest.mark.docker,
@@ -24,10 +24,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("sdk-run") / "data"
-    for seed, split in enumerate(("train", "valid", "test")):
-        write_class_folders(root / split, per_class=7, seed=seed)
-    return root
+    return write_data_set(tmp_path_factory.mktemp("sdk-run") / "data", per_class=7)
 
 
 def train(data_dir: Path, image: str, instances: int) -> dict:

@@ -12,9 +12,9 @@ from container import contract
 from container.data.decode import decode_image
 from container.model.artifact import load_artifact
 from local_test import serve_test, train_local
-from local_test.demo import free_port
 from local_test.opt_ml import find_channels, lay_out
-from tests.job_folder import FAST, write_class_folders
+from local_test.serve_local import free_port
+from tests.job_folder import FAST, write_data_set
 
 pytestmark = pytest.mark.docker
 
@@ -23,10 +23,7 @@ EPOCHS = 25  # of the job that is stopped: more than are trained while the stop 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("image-run") / "data"
-    for seed, split in enumerate(("train", "valid", "test")):
-        write_class_folders(root / split, per_class=8, seed=seed)
-    return root
+    return write_data_set(tmp_path_factory.mktemp("image-run") / "data", per_class=8)
 
 
 def parameters(**changes: object) -> list[str]:

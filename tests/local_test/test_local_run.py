@@ -12,19 +12,16 @@ from pathlib import Path
 import pytest
 
 from local_test import invoke, serve_local, train_local
-from local_test.demo import free_port
 from local_test.opt_ml import Run
-from tests.job_folder import FAST, write_class_folders
+from local_test.serve_local import free_port
+from tests.job_folder import FAST, write_data_set
 
 PARAMETERS = [part for name, value in FAST.items() for part in ("-p", f"{name}={value}")]
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("local-run") / "data"
-    for seed, split in enumerate(("train", "valid", "test")):
-        write_class_folders(root / split, per_class=6, seed=seed)
-    return root
+    return write_data_set(tmp_path_factory.mktemp("local-run") / "data", per_class=6)
 
 
 @pytest.fixture(scope="module")
