@@ -44,10 +44,11 @@ serve-test: .venv/ready ## start the image on RUN's model, ask it about an image
 	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
 
 ## Development
-lint: .venv/ready-dev ## ruff and mypy
+lint: .venv/ready-dev ## ruff, mypy and pip check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/uv pip check --quiet --python $(BIN)/python
 bench: .venv/ready-dev ## measure training and serving against plain ones; writes bench/results
 	$(BIN)/python -m bench
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)

@@ -25,9 +25,13 @@ class InvocationError(Exception):
 def invoke(url: str, image_path: Path, top_k: int) -> dict[str, Any]:
     """The server's answer for one image. Raises InvocationError."""
     content_type = mimetypes.guess_type(image_path.name)[0] or "application/octet-stream"
+    try:
+        body = image_path.read_bytes()
+    except OSError as error:
+        raise InvocationError(f"{image_path} cannot be read ({error.strerror}); give the path of an image.") from error
     request = urllib.request.Request(  # noqa: S310  the user's own server
         f"{url}/invocations?top_k={top_k}",
-        data=image_path.read_bytes(),
+        data=body,
         headers={"Content-Type": content_type, "Accept": "application/json"},
     )
     try:
@@ -64,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for image_path in options.images:
             print_prediction(image_path, invoke(options.url, image_path, options.top_k))
-    except (InvocationError, OSError) as error:
+    except InvocationError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -80,6 +80,11 @@ def test_no_server_is_said_in_one_sentence(tmp_path: Path, capsys) -> None:
     assert "No server answers" in capsys.readouterr().err
 
 
+def test_a_missing_image_is_named(tmp_path: Path, capsys) -> None:
+    assert invoke.main([str(tmp_path / "no.jpg")]) == 1
+    assert "no.jpg cannot be read (No such file or directory)" in capsys.readouterr().err
+
+
 def test_a_run_without_a_model_is_not_served(tmp_path: Path, capsys) -> None:
     assert serve_local.main([str(tmp_path), "--no-docker"]) == 1
     assert "holds no model/model.pt" in capsys.readouterr().err
