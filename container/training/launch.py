@@ -46,7 +46,7 @@ def main() -> NoReturn:
 
 
 def complete_config(config_dir: Path) -> None:
-    """Write the two files that the toolkit cannot do without, where `docker run` was given none."""
+    """Write the files that the toolkit cannot do without, where `docker run` was given none."""
     for name, content in (
         (contract.RESOURCE_CONFIG_FILE, LONE_HOST),
         (contract.HYPERPARAMETERS_FILE, {}),
@@ -74,13 +74,24 @@ def run_toolkit(base_dir: Path) -> NoReturn:
 
 
 def run_script() -> None:
-    """What the toolkit calls: the user's own script where the job names one, else this project's training."""
+    """What the toolkit calls. A person's mistake ends as a sentence in the failure file, without a traceback."""
+    from sagemaker_training import errors
+
+    try:
+        start_script()
+    except UserError as error:
+        failure.report(error, base_dir_from() / "output")
+        raise errors.ClientError(str(error)) from error  # the kind that the toolkit logs as a sentence
+
+
+def start_script() -> None:
+    """Run the user's own script where the job names one, else this project's training, to its end."""
     from sagemaker_training import entry_point, environment, errors, files, runner
 
     env = environment.Environment()
     script = env.user_entry_point or str(SCRIPT)
     if not env.user_entry_point:
-        check_settings()
+        TrainSettings.read()  # a wrong hyperparameter ends the job here, seconds before torch is imported
     files.download_and_extract(env.module_dir, environment.code_dir)
     entry_point.install(script, environment.code_dir)  # the requirements.txt beside a user's script
     environment.write_env_vars(env.to_env_vars())
@@ -98,17 +109,6 @@ def run_script() -> None:
     except errors.ExecuteUserScriptError as error:
         failure.write(explain_exit(error.return_code), base_dir_from() / "output")
         raise
-
-
-def check_settings() -> None:
-    """Let a wrong hyperparameter end the job now, seconds before the training process has imported torch."""
-    from sagemaker_training import errors
-
-    try:
-        TrainSettings.read()
-    except UserError as error:
-        failure.report(error, base_dir_from() / "output")
-        raise errors.ClientError(str(error)) from error  # the kind that the toolkit logs without a traceback
 
 
 def wait_for_hosts(hosts: list[str]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from container import contract
+from container.errors import TrainingError
+from container.training import launch
 from container.training.checkpoint import checkpoints
 from container.training.launch import complete_config, explain_exit
 from tests.container.training.test_resume import assert_same_job
@@ -201,3 +203,13 @@ def test_only_missing_configuration_files_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "hyperparameters.json").read_text() == '{"seed": "3"}'
     assert json.loads((tmp_path / "resourceconfig.json").read_text())["hosts"] == ["localhost"]
     assert json.loads((tmp_path / "inputdataconfig.json").read_text()) == {}
+
+
+def test_a_host_that_never_comes_up_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "HOSTS_TIMEOUT_SECONDS", 0)
+    with pytest.raises(TrainingError, match=r"Host 'algo-2\.invalid' has no address"):
+        launch.wait_for_hosts(["localhost", "algo-2.invalid"])
+
+
+def test_a_lone_host_needs_no_address() -> None:
+    launch.wait_for_hosts(["algo-1.invalid"])
