@@ -17,7 +17,7 @@ from local_test.invoke import InvocationError, invoke, print_prediction
 from local_test.opt_ml import Run, find_channels, lay_out
 from local_test.sample_data import make_sample_data
 from local_test.serve_local import ServerError, free_port, server
-from local_test.train_local import train_in_process
+from local_test.train_local import INTERRUPTED, train_in_process
 
 # The sample images are drawn, so ImageNet's features owe them nothing: a small network trained from scratch, at a size
 # that two cores train in a minute and a half.
@@ -55,6 +55,9 @@ def main() -> int:
     except (UserError, ServerError, InvocationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -68,7 +71,10 @@ def demonstrate(own_data: Path | None, run_dir: Path) -> None:
         shutil.rmtree(run_dir, ignore_errors=True)
         hyperparameters = choose_hyperparameters() if own_data else SAMPLE_HYPERPARAMETERS
         run = lay_out(run_dir, hyperparameters, channels, link=True)
-        if train_in_process(run):
+        status = train_in_process(run)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        if status:
             raise TrainingError(f"Training failed: {run.failure or 'its lines above say why'}")
     with step("Serving"):
         image_path = first_image(channels)

@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-docker", action="store_true", help="run as a process instead of in the image")
     options = parser.parse_args(arguments)
     run = Run(options.run.absolute())
+    for number in (signal.SIGINT, signal.SIGTERM):  # both end it in order, even where a script started it with &
+        signal.signal(number, signal.default_int_handler)
     try:
         if not options.no_docker:
             require_image(options.image)

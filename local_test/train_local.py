@@ -13,6 +13,7 @@ from container.schema import describe
 from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
 from local_test.opt_ml import Run, find_channels, lay_out
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 PROJECT_DIR = Path(__file__).parents[1]
 
 EXAMPLES = """examples:
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     status = train_in_process(run) if options.no_docker else train_in_docker(run, channels, options.image)
+    if status == INTERRUPTED:
+        print("\nStopped; the same command goes on from the checkpoint.")
+        return INTERRUPTED
     if status:
         print(f"\nTraining failed: {run.failure or 'see the lines above'}", file=sys.stderr)
         return 1
@@ -70,10 +74,12 @@ def git_revision() -> str:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
+    interrupted = False
     while True:
         try:
-            return process.wait()
+            return process.wait() or (INTERRUPTED if interrupted else 0)
         except KeyboardInterrupt:  # the job got it too and is writing its checkpoint
+            interrupted = True
             print("\nStopping; press Ctrl-C again to end at once.", file=sys.stderr)
 
 
