@@ -47,13 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def train_in_process(run: Run, quiet: bool = False) -> int:
+def train_in_process(run: Run) -> int:
     """Run `train` as a process of this machine; its exit status. Ctrl-C stops it as SIGTERM stops a job."""
     environ = {**os.environ, contract.BASE_DIR_VARIABLE: str(run.root), "PYTHONUNBUFFERED": "1"}
     environ.setdefault("GIT_REVISION", git_revision())
     command = [sys.executable, "-m", "container.entrypoint", "train"]
-    output = subprocess.DEVNULL if quiet else None
-    return _wait(subprocess.Popen(command, cwd=PROJECT_DIR, env=environ, stdout=output))
+    return _wait(subprocess.Popen(command, cwd=PROJECT_DIR, env=environ))
 
 
 def train_in_docker(run: Run, channels: dict[str, Path], image: str) -> int:

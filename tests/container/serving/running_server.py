@@ -3,21 +3,16 @@
 import http.client
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from local_test.serve_local import free_port
+
 START = "from container.serving.server import serve; serve()"
 START_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RunningServer:

@@ -1,7 +1,6 @@
 """Two processes over gloo on this machine against one process."""
 
 import signal
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -12,17 +11,11 @@ from container.data.channels import read_channel
 from container.data.decode import decode_image
 from container.model.artifact import load_artifact
 from container.training.distributed import Group
+from local_test.serve_local import free_port
 from tests.job_folder import JobFolder, TrainingProcess
 
 TOLERANCE = 1e-4
 TWO_PROCESSES_HERE = '{"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "ethwe"}'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start_two(folder: JobFolder, signal_before: tuple[int, str, int] | None = None) -> list[TrainingProcess]:
