@@ -13,6 +13,8 @@ HYPERPARAMETERS_FILE = "hyperparameters.json"
 RESOURCE_CONFIG_FILE = "resourceconfig.json"
 INPUT_DATA_CONFIG_FILE = "inputdataconfig.json"
 CHECKPOINT_CONFIG_FILE = "checkpointconfig.json"
+DEBUG_HOOK_CONFIG_FILE = "debughookconfig.json"
+PROFILER_CONFIG_FILE = "profilerconfig.json"
 
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_")  # hyperparameters that SageMaker adds, not a person
 
@@ -32,6 +34,16 @@ SERVE_GRACE_SECONDS = 30  # the same for an endpoint's container
 
 MODEL_FILE = "model.pt"
 METRICS_FILE = "metrics.json"
+
+# What Debugger and Profiler write. The first two are the platform's defaults, which its own files can change; the
+# others lie below /opt/ml/output/data, which is uploaded with every job.
+TENSORS_DIR = BASE_DIR / "output" / "tensors"
+PROFILER_DIR = BASE_DIR / "output" / "profiler"
+RULES_DIR = "rules"  # <Rule>.json of every tensor rule
+PROFILER_REPORT_DIR = "ProfilerReport/profiler-output"  # profiler-report.html
+PROFILER_REPORT_FILE = "profiler-report.html"
+PROFILER_RULES_DIR = f"{PROFILER_REPORT_DIR}/profiler-reports"  # <Rule>.json of every profiler rule
+END_OF_JOB_FILE = "training_job_end.ts"  # the platform's mark in a folder that nothing more will be written to
 
 # One line per metric, printed by rank 0 only. No name is the tail of another's, so each regex reads one metric.
 # "Average loss" is the validation loss: the objective of the original project's tuning job.
@@ -56,3 +68,12 @@ def metric_regex(name: str) -> str:
     """The regular expression for a metric definition; its first group is the number."""
     assert name in METRICS, name
     return rf"{name}: ([0-9\.]+)"
+
+
+def rule_metric_line(rule: str, triggered: int) -> str:
+    """The line that tells CloudWatch and a tuning job how often a rule found an issue: `Rule Overfit: 2`."""
+    return f"Rule {rule}: {triggered}"
+
+
+def rule_metric_regex(rule: str) -> str:
+    return rf"Rule {rule}: ([0-9\.]+)"

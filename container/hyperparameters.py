@@ -63,6 +63,14 @@ class Hyperparameters:
     checkpoint_seconds: int = setting(
         300, "seconds between checkpoints inside an epoch; every epoch ends with one", minimum=1, maximum=86_400
     )
+    debugger: bool = setting(
+        True, "save tensors, judge them by rules, profile the job, and write a report; false: none of it"
+    )
+    rules: str = setting(
+        "default",
+        "rules that judge the job: default, all, none, names with commas between them, or a JSON object of names with "
+        "their parameters; the parameter on_issue=stop ends the job",
+    )
     seed: int = setting(0, "seed of every random choice", minimum=0, maximum=2**31 - 1)
     workers: int = setting(
         -1, "processes that decode images, per device; -1: one per core left over", minimum=-1, maximum=256

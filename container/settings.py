@@ -16,6 +16,7 @@ SDK_CHANNELS = ("code", "sm_drivers", "recipe")  # added by the SageMaker Python
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
+    base_dir: Path
     hyperparameters: Hyperparameters
     channels: dict[str, Path]  # channel name -> folder
     model_dir: Path
@@ -43,6 +44,7 @@ class TrainSettings:
         checkpoint_config = read_json(config_dir / contract.CHECKPOINT_CONFIG_FILE)
         hosts = tuple(resource_config.get("hosts") or ["localhost"])
         return cls(
+            base_dir=base_dir,
             hyperparameters=Hyperparameters.from_text(read_json(config_dir / contract.HYPERPARAMETERS_FILE)),
             channels=_find_channels(
                 base_dir / "input" / "data", read_json(config_dir / contract.INPUT_DATA_CONFIG_FILE)
@@ -50,7 +52,9 @@ class TrainSettings:
             model_dir=base_dir / "model",
             output_dir=base_dir / "output",
             output_data_dir=base_dir / "output" / "data",
-            checkpoint_dir=_checkpoint_dir(base_dir, checkpoint_config),
+            checkpoint_dir=under_base_dir(
+                checkpoint_config.get("LocalPath") or contract.BASE_DIR / "checkpoints", base_dir
+            ),
             hosts=hosts,
             current_host=resource_config.get("current_host") or hosts[0],
             network_interface=resource_config.get("network_interface_name") or "",
@@ -69,6 +73,12 @@ def base_dir_from(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get(contract.BASE_DIR_VARIABLE, str(contract.BASE_DIR)))
 
 
+def under_base_dir(path: str | Path, base_dir: Path) -> Path:
+    """A path of the platform's, which starts with /opt/ml: without a container the same tree lies elsewhere."""
+    path = Path(path)
+    return base_dir / path.relative_to(contract.BASE_DIR) if path.is_relative_to(contract.BASE_DIR) else path
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a configuration file; empty where there is no file, as SageMaker leaves out what is not set."""
     if not path.is_file():
@@ -80,14 +90,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(f"{path} must hold a JSON object, not a {type(content).__name__}.")
     return content
-
-
-def _checkpoint_dir(base_dir: Path, checkpoint_config: dict[str, Any]) -> Path:
-    local_path = Path(checkpoint_config.get("LocalPath") or contract.BASE_DIR / "checkpoints")
-    # The platform's paths start with /opt/ml; without a container the same tree lies elsewhere.
-    if local_path.is_relative_to(contract.BASE_DIR):
-        return base_dir / local_path.relative_to(contract.BASE_DIR)
-    return local_path
 
 
 def _find_channels(data_dir: Path, declared: dict[str, Any]) -> dict[str, Path]:

@@ -21,9 +21,10 @@ from PIL import Image
 from torch import Tensor
 
 from container import contract
+from container.debugger.smdebug_setup import set_environment
 from container.settings import TrainSettings
+from container.stop import StopRequest
 from container.training import run
-from container.training.stop import StopRequest
 
 PROJECT_DIR = Path(__file__).parents[1]
 COLOURS = {"001.Red": (200, 40, 40), "002.Green": (40, 190, 60), "003.Blue": (50, 60, 210)}
@@ -38,10 +39,14 @@ FAST = {
     "workers": "0",
     "fine_tune": "all",
     "learning_rate": "0.001",
+    "debugger": "false",
 }
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_FORK_SERVER.set_forkserver_preload(["container.training.run", "matplotlib.backends.backend_agg", "matplotlib.figure"])
+set_environment()  # smdebug reads it when the fork server imports it
+_FORK_SERVER.set_forkserver_preload(
+    ["container.training.run", "container.debugger.start", "matplotlib.backends.backend_agg", "matplotlib.figure"]
+)
 
 
 def write_picture(path: Path, colour: tuple[int, int, int], seed: int = 0, size: tuple[int, int] | None = None) -> Path:

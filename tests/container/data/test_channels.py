@@ -6,7 +6,7 @@ import pytest
 
 from container.data.channels import Channel, read_channel, split_channel, split_roots
 from container.errors import ChannelError
-from container.training.stop import Stopped
+from container.stop import Stopped
 from tests.job_folder import CLASS_NAMES, write_class_folders, write_picture
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from container.training.stop import FOLDER_VARIABLE, Stopped, listening, pass_on
+from container.stop import FOLDER_VARIABLE, Stopped, listening, pass_on
 
 
 @pytest.fixture
