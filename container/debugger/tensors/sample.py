@@ -1,0 +1,35 @@
+"""Large tensors -> evenly spaced samples of them, always the same elements, so that steps can be compared.
+
+ResNet-18's gradients alone are 45 MB a step, and one batch's activations gigabytes; a rule's question (how many units
+are dead, how large is the mean gradient) is answered by a few thousand elements.
+"""
+
+from torch import Tensor
+
+MAX_ELEMENTS = 16_384  # of a weight or gradient
+MAX_ACTIVATIONS = 8, 8  # images of the batch; rows and columns
+MAX_INPUTS = 32, 32  # the same of the network's input: its means are judged, and few are needed elsewhere
+INPUT_CHANNELS = 3
+
+
+def sample_parameter(tensor: Tensor) -> Tensor:
+    """At most MAX_ELEMENTS elements, (n,); a smaller tensor as it is."""
+    if tensor.numel() <= MAX_ELEMENTS:
+        return tensor
+    stride = -(-tensor.numel() // MAX_ELEMENTS)
+    return tensor.reshape(-1)[::stride]
+
+
+def sample_activation(tensor: Tensor) -> Tensor:
+    """Of (N, C, H, W): every channel, of some images and of rows and columns that are spread evenly.
+
+    (N, K), as logits, is left whole: its first dimension is the batch, and labels must fit it.
+    """
+    if tensor.dim() < 3:
+        return tensor
+    images, side = MAX_INPUTS if tensor.shape[1] == INPUT_CHANNELS else MAX_ACTIVATIONS
+    tensor = tensor[:images]
+    for dimension in range(2, tensor.dim()):
+        stride = -(-tensor.shape[dimension] // side)
+        tensor = tensor[(slice(None),) * dimension + (slice(None, None, stride),)]
+    return tensor
