@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from container import contract
+from container.debugger.verdict import NO_ISSUES, read_verdicts
 from local_test import demo
 from tests.job_folder import PROJECT_DIR, write_class_folders
 
@@ -22,6 +24,10 @@ def test_the_demo_reaches_90_percent_far_above_chance_and_colours(tmp_path: Path
     labels = re.findall(r"^ +[\d.]+% .*(\d{3}\.\w+)$", done.stdout, re.MULTILINE)
     assert len(set(labels)) == 5
     assert "Everything is stopped." in done.stdout
+    # The judge must leave a healthy job in peace.
+    verdicts = read_verdicts(tmp_path / "run" / "output" / "data" / contract.RULES_DIR)
+    assert len(verdicts) > 8
+    assert {verdict.rule: verdict.message for verdict in verdicts if verdict.status != NO_ISSUES} == {}
 
 
 def test_own_images_are_trained_from_random_weights_where_imagenets_cannot_be_had(

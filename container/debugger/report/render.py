@@ -1,0 +1,82 @@
+"""A page as one HTML file that needs nothing else: no network, no other file."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from container.debugger.report.collect import Content
+from container.debugger.report.page import Page
+from container.debugger.report.sections.curves import curves_section
+from container.debugger.report.sections.operators import operators_section
+from container.debugger.report.sections.rules import rules_section
+from container.debugger.report.sections.settings import settings_section
+from container.debugger.report.sections.tensors import tensors_section
+from container.debugger.report.sections.timing import timing_section
+from container.debugger.report.sections.utilisation import utilisation_section
+from container.debugger.report.summary import headline
+
+TEMPLATES_DIR = Path(__file__).parent / "templates"
+RUNNING = "The job still runs: this page shows what has been written so far."
+
+
+def render(content: Content) -> str:
+    """The report's HTML."""
+    return render_page(report_page(content))
+
+
+def report_page(content: Content) -> Page:
+    found, advice, tone = headline(content)
+    return Page(
+        title=content.name,
+        headline=found,
+        advice=advice,
+        tone=tone,
+        facts=_facts(content),
+        sections=[
+            rules_section(content),
+            curves_section(content),
+            timing_section(content),
+            utilisation_section(content),
+            operators_section(content),
+            tensors_section(content),
+            settings_section(content),
+        ],
+    )
+
+
+def _facts(content: Content) -> list[tuple[str, str]]:
+    facts = [] if content.is_over else [("Running", RUNNING)]
+    hyperparameters = content.metrics.get("hyperparameters")
+    if isinstance(hyperparameters, dict):
+        names = ("backbone", "fine_tune", "batch_size", "learning_rate", "num_epochs")
+        facts += [(name, str(hyperparameters[name])) for name in names if name in hyperparameters]
+    return facts
+
+
+def render_page(page: Page) -> str:
+    """Any page's HTML. Its content policy allows its own style and script by their hashes, and nothing else."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES_DIR),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = ((TEMPLATES_DIR / name).read_text() for name in ("report.css", "report.js"))
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
+    environment.filters["breakable"] = _breakable
+    template = environment.get_template("page.html")
+    return template.render(page=page, policy=policy, style=Markup(style), script=Markup(script))  # noqa: S704
+
+
+def _breakable(name: str) -> Markup:
+    """A name with places where a line may end: names of tensors have no spaces."""
+    return Markup("<wbr>").join(re.findall(r"[^./_]*[./_]*", name))
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
