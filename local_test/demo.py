@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from container import contract
 from container.errors import TrainingError, UserError
 from local_test.colour_histogram import baseline_accuracy
 from local_test.invoke import InvocationError, invoke, print_prediction
@@ -84,6 +85,7 @@ def demonstrate(own_data: Path | None, run_dir: Path) -> None:
     with step("Result"):
         print_result(run, channels)
     print(f"\nEverything is stopped. {time.monotonic() - started:.0f} s; curves and reports: {run.metrics_path.parent}")
+    print(f"What the rules and the profiler say of it: {run.metrics_path.parent / contract.PROFILER_REPORT_DIR}/")
     print(f"Serve it again: .venv/bin/python -m local_test.serve_local {run_dir} --no-docker")
 
 

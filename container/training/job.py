@@ -21,7 +21,14 @@ from container.training.metrics import Tally
 from container.training.progress import Progress
 
 # What may differ between the job that wrote a checkpoint and the one that goes on from it.
-NOT_IN_CHECKPOINT = ("workers", "checkpoint_seconds", "early_stopping_patience", "max_corrupt_share")
+NOT_IN_CHECKPOINT = (
+    "workers",
+    "checkpoint_seconds",
+    "early_stopping_patience",
+    "max_corrupt_share",
+    "debugger",
+    "rules",
+)
 
 
 @dataclass
@@ -69,9 +76,13 @@ class Job:
 
     def save(self) -> None:
         if self.group.is_main:
-            state = {"identity": self._identity(), **self.progress.to_state(self.network, self.trainer)}
-            step = self.progress.epoch * self.steps_per_epoch + self.progress.step
-            save_checkpoint(self.settings.checkpoint_dir, step, state)
+            with self.trainer.debugger.phase("Checkpoint", "save"):
+                state = {"identity": self._identity(), **self.progress.to_state(self.network, self.trainer)}
+                save_checkpoint(self.settings.checkpoint_dir, self.num_steps_trained, state)
+
+    @property
+    def num_steps_trained(self) -> int:
+        return self.progress.epoch * self.steps_per_epoch + self.progress.step
 
     def save_inside_epoch(self, step: int, tally: Tally) -> None:
         self.progress.step, self.progress.tally = step, tally

@@ -13,13 +13,15 @@ import socket
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from container import contract
+from container import contract, stop
+from container.debugger.companions import companions
 from container.errors import TrainingError, UserError
 from container.settings import TrainSettings, base_dir_from, read_json
-from container.training import failure, stop
+from container.training import failure
 
 SCRIPT = Path(__file__).with_name("train.py")
 PROJECT_DIR = Path(__file__).parents[2]
@@ -63,7 +65,6 @@ def run_toolkit(base_dir: Path) -> NoReturn:
     os.environ["SAGEMAKER_TRAINING_MODULE"] = f"{__name__}:run_script"
     # torch's threads would otherwise spin while they wait, on the cores that decode the next images.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("USE_SMDEBUG", "0")  # only stops the toolkit's own import, of a second
     from sagemaker_training import logging_config, trainer
 
     if "sagemaker_container_log_level" not in read_json(base_dir / "input" / "config" / contract.HYPERPARAMETERS_FILE):
@@ -90,25 +91,37 @@ def start_script() -> None:
 
     env = environment.Environment()
     script = env.user_entry_point or str(SCRIPT)
-    if not env.user_entry_point:
-        TrainSettings.read()  # a wrong hyperparameter ends the job here, seconds before torch is imported
+    settings = None if env.user_entry_point else read_settings()
     files.download_and_extract(env.module_dir, environment.code_dir)
     entry_point.install(script, environment.code_dir)  # the requirements.txt beside a user's script
     environment.write_env_vars(env.to_env_vars())
-    if not env.user_entry_point:
+    if settings:
         # The script's folder must not shadow packages, and the project must be found from any working directory.
         os.environ["PYTHONSAFEPATH"] = "1"
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")]))
     wait_for_hosts(env.hosts)
     distributed = len(env.hosts) > 1 or env.num_gpus > 1
     kind = runner.TorchDistributedRunnerType if distributed else runner.ProcessRunnerType
+    beside = companions(settings, Path(os.environ[stop.FOLDER_VARIABLE])) if settings else nullcontext()
     try:
-        # By keyword, and not through entry_point.run: that hands the torchrun runner these two in the wrong order,
-        # whereupon a failed script counts as a success.
-        runner.get(kind, script, env.to_cmd_args(), env.to_env_vars()).run(wait=True, capture_error=False)
+        with beside:
+            # By keyword, and not through entry_point.run: that hands the torchrun runner these two in the wrong order,
+            # whereupon a failed script counts as a success.
+            runner.get(kind, script, env.to_cmd_args(), env.to_env_vars()).run(wait=True, capture_error=False)
     except errors.ExecuteUserScriptError as error:
         failure.write(explain_exit(error.return_code), base_dir_from() / "output")
         raise
+
+
+def read_settings() -> TrainSettings:
+    """This project's training's: a wrong hyperparameter ends the job here, seconds before torch is imported."""
+    settings = TrainSettings.read()
+    os.environ.setdefault("USE_SMDEBUG", "0")  # the toolkit would import it, for a second, to know its exceptions
+    if settings.hyperparameters.debugger and settings.hyperparameters.rules != "default":
+        from container.debugger.judge.rule_choice import choose_rules
+
+        choose_rules(settings.hyperparameters.rules)
+    return settings
 
 
 def wait_for_hosts(hosts: list[str]) -> None:

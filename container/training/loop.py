@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from container.data.dataset import Batch, BatchSampler, batches, random_seed
+from container.debugger.debugger import EVAL, TRAIN, Debugger
 from container.errors import TrainingError
 from container.model.preprocess import Preprocess
+from container.stop import Stopped
 from container.training.distributed import Group
 from container.training.metrics import Tally
 from container.training.optimization import set_learning_rate
-from container.training.stop import Stopped
 
 GO_ON, CHECKPOINT, STOP = 0, 1, 2  # what the processes agree on after every step; the highest wins
 
@@ -39,9 +39,12 @@ class Trainer:
     seed: int
     accumulation_steps: int
     checkpoint_seconds: float
+    debugger: Debugger = field(default_factory=Debugger)
     scaler: torch.amp.GradScaler = field(init=False)
+    eval_criterion: nn.Module = field(init=False)  # knows no label smoothing or class weights: jobs can be compared
 
     def __post_init__(self) -> None:
+        self.eval_criterion = nn.CrossEntropyLoss()
         self.scaler = torch.amp.GradScaler(self.group.device.type, enabled=self.precision is torch.float16)
 
     def train_one_epoch(
@@ -66,7 +69,10 @@ class Trainer:
         for step in self._progress(steps, f"epoch {sampler.epoch + 1}", len(global_batches)):
             total_weight = self.class_weights[labels[global_batches[step]]].sum()
             global_step = sampler.epoch * len(global_batches) + step
-            self._train_step(list(islice(parts, self.accumulation_steps)), total_weight, global_step, tally)
+            with self.debugger.step(TRAIN):
+                with self.debugger.phase("DataLoading"):
+                    slices = list(islice(parts, self.accumulation_steps))
+                self._train_step(slices, total_weight, global_step, tally)
             due = time.monotonic() - saved_at > self.checkpoint_seconds
             decision = self.group.max(STOP if stop_requested() else CHECKPOINT if due else GO_ON)
             if decision != GO_ON:
@@ -90,22 +96,25 @@ class Trainer:
                 f"The training loss is {loss.item()} at step {global_step}; lower learning_rate, "
                 "or set mixed_precision to no."
             )
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        with self.debugger.phase("Optimizer"):
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.optimizer.zero_grad(set_to_none=True)
 
     def _backward(self, part: Batch, total_weight: Tensor, tally: Tally) -> Tensor:
         device = self.group.device
         images, labels = part.images.to(device, non_blocking=True), part.labels.to(device, non_blocking=True)
-        with torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32):
+        autocast = torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32)
+        with self.debugger.phase("Forward"), autocast:
             logits = self.network(self.preprocess.normalize(images))  # (n, K)
             mean = self.criterion(logits.float(), labels)
         weight = self.class_weights[labels].sum()
         # Each slice counts by its weight in the global batch, so that slices of any sizes sum to the batch's mean;
         # x world_size because DistributedDataParallel divides by it.
         loss = mean * (weight / total_weight) * self.group.world_size
-        self.scaler.scale(loss).backward()
-        tally.add(mean.item() * weight.item(), weight.item(), logits.detach(), labels)
+        with self.debugger.phase("Backward"):
+            self.scaler.scale(loss).backward()
+            tally.add(mean.item() * weight.item(), weight.item(), logits.detach(), labels)  # waits for the GPU's work
         return mean.detach()
 
     def _synced_only_if(self, is_last: bool) -> AbstractContextManager:
@@ -121,32 +130,25 @@ class Trainer:
         first = next(iter(steps), total)
         yield from tqdm(steps, what, total=total, initial=first, unit="step", disable=silent, leave=False)
 
+    @torch.inference_mode()
     def evaluate(self, loader: DataLoader, check: Callable[[], None] = lambda: None) -> Tally:
-        """Sums over all processes of an evaluation channel, in full precision, with the plain cross-entropy.
-
-        The loss knows no label smoothing or class weights, so that jobs with other settings can be compared by it.
-        """
+        """Sums over all processes of an evaluation channel, in full precision. `check` may raise between batches."""
         network = getattr(self.network, "module", self.network)
         self.group.average_buffers(network)
-        tally = evaluate(network, self.preprocess, batches(loader), self.group.device, len(self.class_weights), check)
+        network.eval()
+        tally = Tally.empty(len(self.class_weights))
+        parts = batches(loader)
+        for _ in range(len(loader)):
+            check()
+            with self.debugger.step(EVAL):
+                self._evaluate_batch(network, parts, tally)
         return self._combine(tally)
 
-
-@torch.inference_mode()
-def evaluate(
-    network: nn.Module,
-    preprocess: Preprocess,
-    parts: Iterable[Batch],
-    device: torch.device,
-    num_classes: int,
-    check: Callable[[], None],
-) -> Tally:
-    network.eval()
-    tally = Tally.empty(num_classes)
-    for part in parts:
-        check()
-        labels = part.labels.to(device)
-        logits = network(preprocess.normalize(part.images.to(device))).float()  # (n, K)
-        loss_sum = F.cross_entropy(logits, labels, reduction="sum").item()
+    def _evaluate_batch(self, network: nn.Module, parts: Iterator[Batch], tally: Tally) -> None:
+        with self.debugger.phase("DataLoading"):
+            part = next(parts)
+        labels = part.labels.to(self.group.device)
+        with self.debugger.phase("Forward"):
+            logits = network(self.preprocess.normalize(part.images.to(self.group.device))).float()  # (n, K)
+            loss_sum = self.eval_criterion(logits, labels).item() * len(labels)
         tally.add(loss_sum, len(labels), logits, labels)
-    return tally

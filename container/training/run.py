@@ -7,13 +7,14 @@ import time
 from container import contract
 from container.cores import available_cores
 from container.settings import TrainSettings, base_dir_from
+from container.stop import Stopped, StopRequest, listening
 from container.training import distributed, failure
+from container.training.debugging import start_debugging
 from container.training.finish import finish
 from container.training.job import Job
 from container.training.metrics import Tally
 from container.training.optimization import choose_backends
 from container.training.splits import load_splits
-from container.training.stop import Stopped, StopRequest, listening
 
 
 def main() -> int:
@@ -41,12 +42,16 @@ def train(settings: TrainSettings, stop: StopRequest) -> None:
     job = Job.start(settings, group, splits)
     stopped = False
     try:
+        if settings.hyperparameters.debugger:
+            start_debugging(job)
         while not job.is_done:
             run_epoch(job, stop)
     except Stopped:
         stopped = True
         if job.progress.epoch == 0 and job.progress.step == 0:
             raise
+    finally:
+        job.trainer.debugger.close()  # after a failure too; and a network with hooks cannot be exported
     finish(job, stopped)
 
 

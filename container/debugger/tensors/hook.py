@@ -151,6 +151,9 @@ class TensorHook(Hook):
                 self._save_for_tensor(f"{self.network._get_name()}_{name}", parameter.detach())
 
     def _save_for_tensor(self, tensor_name: str, tensor_value: Tensor, check_before_write: bool = True) -> None:
+        # Most tensors of a step are in no collection that saves it.
+        if not self._get_collections_with_tensor(tensor_name) & self._get_collections_to_save_for_step():
+            return
         if self.samples and tensor_value.numel() > 1:
             sample = sample_activation if tensor_value.dim() > 1 and "put_" in tensor_name else sample_parameter
             tensor_value = sample(tensor_value)

@@ -4,6 +4,7 @@ ResNet-18's gradients alone are 45 MB a step, and one batch's activations gigaby
 are dead, how large is the mean gradient) is answered by a few thousand elements.
 """
 
+import torch
 from torch import Tensor
 
 MAX_ELEMENTS = 16_384  # of a weight or gradient
@@ -17,7 +18,14 @@ def sample_parameter(tensor: Tensor) -> Tensor:
     if tensor.numel() <= MAX_ELEMENTS:
         return tensor
     stride = -(-tensor.numel() // MAX_ELEMENTS)
-    return tensor.reshape(-1)[::stride]
+    return _in_memory_order(tensor)[::stride]
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    # Flattening a channels_last weight would copy all of it, at a hundred times the price of the sample.
+    if tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(-1)
 
 
 def sample_activation(tensor: Tensor) -> Tensor:

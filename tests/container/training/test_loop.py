@@ -10,11 +10,11 @@ from container.data.channels import Channel, read_channel
 from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, augmentation, batches, make_loader
 from container.errors import TrainingError
 from container.model.preprocess import Preprocess
+from container.stop import Stopped
 from container.training import loop
 from container.training.distributed import Group
 from container.training.loop import Trainer
 from container.training.metrics import Tally
-from container.training.stop import Stopped
 from tests.job_folder import write_class_folders
 
 SIZE = 32

@@ -15,6 +15,14 @@ def test_a_large_parameter_gives_the_same_evenly_spaced_elements_every_time() ->
     assert torch.equal(sample, torch.arange(0.0, 100_000, 7))
 
 
+def test_a_weight_in_channels_last_is_sampled_without_a_copy_of_all_of_it() -> None:
+    weight = torch.randn(512, 512, 3, 3).to(memory_format=torch.channels_last)
+    sample = sample_parameter(weight)
+    assert sample.untyped_storage().data_ptr() == weight.untyped_storage().data_ptr()
+    assert sample.shape == (16_384,)
+    assert set(sample.tolist()) <= set(weight.flatten().tolist())
+
+
 def test_an_activation_keeps_every_channel_of_fewer_images_and_positions() -> None:
     activation = torch.randn(64, 128, 56, 56).contiguous(memory_format=torch.channels_last)
     sample = sample_activation(activation)

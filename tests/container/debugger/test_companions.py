@@ -1,0 +1,178 @@
+"""Whole jobs as the container runs them, with the sampler and the judge beside them."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from container import contract
+from container.debugger.companions import JUDGE_SECONDS, SAMPLER_SECONDS
+from container.debugger.verdict import ISSUES, NO_ISSUES, read_verdicts
+from tests.container.training.test_launch import finish, wait_for_line
+from tests.job_folder import JobFolder
+
+ON: dict[str, object] = {"debugger": True, "head": "linear"}
+
+
+def report_path(folder: JobFolder) -> Path:
+    return folder.output_dir / "data" / contract.PROFILER_REPORT_DIR / contract.PROFILER_REPORT_FILE
+
+
+def verdicts(folder: JobFolder) -> dict[str, str]:
+    data = folder.output_dir / "data"
+    found = [*read_verdicts(data / contract.RULES_DIR), *read_verdicts(data / contract.PROFILER_RULES_DIR)]
+    return {verdict.rule: verdict.status for verdict in found}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, str]:
+    """A job whose images are all alike and whose learning rate is far too high, with two rules of each kind."""
+    folder = JobFolder(tmp_path_factory.mktemp("judged") / "ml")
+    rules = {
+        "WeightUpdateRatio": {"large_threshold": "0.001"},
+        "ExplodingTensor": {},
+        "MaxInitializationTime": {},
+        "OverallSystemUsage": {},
+    }
+    folder.configure(**ON, learning_rate=0.5, rules=json.dumps(rules)).add_channels(train=8, valid=4)
+    return folder, folder.launch().stdout
+
+
+def test_a_rule_that_finds_something_says_so_with_step_and_tensor_and_its_count_is_a_metric(
+    judged: tuple[JobFolder, str],
+) -> None:
+    folder, output = judged
+    assert re.search(r"^Rule WeightUpdateRatio: IssuesFound at step \d+ of TRAIN, tensor Network_\S+: ", output, re.M)
+    count = re.findall(contract.rule_metric_regex("WeightUpdateRatio"), output)
+    assert len(count) == 1
+    assert int(count[0]) > 0
+    assert re.findall(contract.rule_metric_regex("ExplodingTensor"), output) == ["0"]
+    assert verdicts(folder) == {
+        "WeightUpdateRatio": ISSUES,
+        "ExplodingTensor": NO_ISSUES,
+        "MaxInitializationTime": NO_ISSUES,
+        "OverallSystemUsage": verdicts(folder)["OverallSystemUsage"],
+    }
+    assert output.count("Rules: 1 of 4 found issues.") == 1
+
+
+def test_the_report_lies_where_the_platform_puts_it(judged: tuple[JobFolder, str]) -> None:
+    folder, output = judged
+    page = report_path(folder).read_text()
+    assert "WeightUpdateRatio" in page
+    assert str(report_path(folder)) in output
+    assert report_path(folder).parent.name == "profiler-output"
+    assert (report_path(folder).parent / "profiler-reports" / "OverallSystemUsage.json").is_file()
+
+
+def test_the_system_was_sampled_and_every_folder_says_that_the_job_has_ended(judged: tuple[JobFolder, str]) -> None:
+    output_dir = judged[0].output_dir
+    assert list((output_dir / "profiler" / "system" / "incremental").rglob("*.algo-1.json"))
+    for folder in ("tensors", "profiler/system", "profiler/framework"):
+        assert (output_dir / folder / contract.END_OF_JOB_FILE).is_file()
+
+
+def test_off_with_one_setting(job_folder: JobFolder) -> None:
+    job_folder.configure(debugger=False).add_channels(train=8, valid=4)
+    output = job_folder.launch().stdout
+    assert "Rule" not in output
+    assert sorted(path.name for path in job_folder.output_dir.iterdir()) == ["data", "success"]
+    assert not (job_folder.output_dir / "data" / "ProfilerReport").exists()
+
+
+def test_the_platforms_switch_turns_the_profiler_off_and_nothing_else(job_folder: JobFolder) -> None:
+    job_folder.configure(**ON, rules="ExplodingTensor,OverallSystemUsage").add_channels(train=8, valid=4)
+    job_folder.write_config(contract.PROFILER_CONFIG_FILE, '{"DisableProfiler": true}')
+    job_folder.launch()
+    assert not list((job_folder.output_dir / "profiler").rglob("*.algo-1.json"))
+    assert verdicts(job_folder) == {"ExplodingTensor": NO_ISSUES, "OverallSystemUsage": "NotEvaluated"}
+    assert report_path(job_folder).is_file()
+
+
+def test_a_rule_can_stop_the_job_which_ends_well(job_folder: JobFolder) -> None:
+    rules = {"WeightUpdateRatio": {"large_threshold": "0.001", "on_issue": "stop"}}
+    job_folder.configure(**ON, num_epochs=3000, learning_rate=0.5, rules=json.dumps(rules))
+    job_folder.write_config(
+        contract.DEBUG_HOOK_CONFIG_FILE,
+        json.dumps(
+            {"HookParameters": {"save_interval": "5"}, "CollectionConfigurations": [{"CollectionName": "weights"}]}
+        ),
+    )
+    job_folder.add_channels(train=8, valid=4)
+    output = job_folder.launch().stdout
+    assert "Rule WeightUpdateRatio stops the job" in output
+    assert job_folder.metrics["stopped"] is True
+    assert job_folder.metrics["epochs_trained"] < 3000
+    assert job_folder.model_path.is_file()
+    assert not (job_folder.output_dir / "failure").exists()
+
+
+def test_a_job_that_fails_is_judged_all_the_same(job_folder: JobFolder) -> None:
+    job_folder.configure(
+        **ON, learning_rate=10, optimizer="sgd", fine_tune="all", num_epochs=50, rules="ExplodingTensor"
+    )
+    job_folder.write_config(
+        contract.DEBUG_HOOK_CONFIG_FILE,
+        json.dumps(
+            {"HookParameters": {"save_interval": "1"}, "CollectionConfigurations": [{"CollectionName": "weights"}]}
+        ),
+    )
+    job_folder.add_channels(train=8, valid=4)
+    output = job_folder.launch(expected_status=1).stdout
+    assert "The training loss is" in job_folder.failure
+    assert verdicts(job_folder) == {"ExplodingTensor": ISSUES}, output
+    assert report_path(job_folder).is_file()
+
+
+def test_a_killed_training_process_is_judged_by_what_it_wrote(job_folder: JobFolder) -> None:
+    job_folder.configure(**ON, num_epochs=3000, rules="ExplodingTensor").add_channels(train=8, valid=4)
+    process = job_folder.start_launcher()
+    wait_for_line(process, "Epoch 2 of 3000")
+    (pid,) = (path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if is_training(path, job_folder))
+
+    os.kill(int(pid), signal.SIGKILL)
+    status, output = finish(process)
+    assert status != 0
+    assert "memory ran out" in job_folder.failure
+    assert re.findall(contract.rule_metric_regex("ExplodingTensor"), output) == ["0"]
+
+
+def is_training(cmdline: Path, folder: JobFolder) -> bool:
+    try:
+        return (
+            b"training/train.py" in cmdline.read_bytes()
+            and str(folder.base_dir).encode() in cmdline.with_name("environ").read_bytes()
+        )
+    except OSError:
+        return False
+
+
+def test_a_wrong_rule_ends_the_job_before_anything_is_started(job_folder: JobFolder) -> None:
+    job_folder.configure(**ON, rules="Overfitt").add_channels(train=8)
+    started = time.monotonic()
+    output = job_folder.launch(expected_status=1).stdout
+    assert "did you mean 'Overfit'?" in job_folder.failure
+    assert "Channel train" not in output
+    assert time.monotonic() - started < 60
+
+
+def test_sigterm_leaves_time_for_the_judge() -> None:
+    assert JUDGE_SECONDS + SAMPLER_SECONDS < contract.STOP_GRACE_SECONDS
+
+
+def test_a_second_job_in_the_same_folders_is_judged_by_its_own_tensors(
+    new_job_folder: Callable[[str], JobFolder],
+) -> None:
+    folder = new_job_folder("twice")
+    folder.configure(**ON, rules="ExplodingTensor", num_epochs=3).add_channels(train=8, valid=4)
+    folder.launch()
+    for checkpoint in folder.checkpoint_dir.iterdir():
+        checkpoint.unlink()
+    folder.configure(**ON, rules="ExplodingTensor", num_epochs=1)
+    output = folder.launch().stdout
+    assert "values of 5 steps." in output
