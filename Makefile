@@ -7,12 +7,13 @@ BASE ?=
 PORT ?= 8080
 PHOTO ?=
 PARAMETERS ?=
+COMPARE ?=
 
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test bench clean
+.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,13 +44,16 @@ invoke: .venv/ready ## send PHOTO=file.jpg to the server on PORT
 serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
 	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
 
+debug-report: .venv/ready ## rules and profile of a past RUN, a folder or s3://bucket/job, as a page; COMPARE=another run
+	$(BIN)/python -m local_test.debug_report $(RUN) $(if $(COMPARE),--compare $(COMPARE))
+
 ## Development
 lint: .venv/ready-dev ## ruff, mypy and pip check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
-bench: .venv/ready-dev ## measure training and serving against plain ones; writes bench/results
+bench: .venv/ready-dev ## measure training, the debugger and serving against plain ones; writes bench/results
 	$(BIN)/python -m bench
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)
 	rm -rf .venv runs data/sample build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -94,3 +94,8 @@ def serving_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
 def training_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
     """The records of bench/training.py, by panel."""
     return {"Training, resnet18 at 224 px, batch 32": records}
+
+
+def debugger_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
+    """The records of bench/debugger.py, by panel."""
+    return {"A training step with the debugger, resnet18 at 64 px, batch 16": records}

@@ -10,12 +10,12 @@ import sys
 
 from container.cores import available_cores
 from container.settings import TrainSettings
+from container.stop import StopRequest
 from container.training import distributed
 from container.training.job import Job
 from container.training.optimization import choose_backends
 from container.training.run import run_epoch
 from container.training.splits import load_splits
-from container.training.stop import StopRequest
 
 
 def main() -> None:

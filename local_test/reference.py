@@ -1,13 +1,18 @@
-"""Write docs/reference.md: every hyperparameter and every variable of the server, from their schemas."""
+"""Write docs/reference.md: every hyperparameter, every variable of the server and every rule, from their sources."""
 
-from collections.abc import Callable
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from container.debugger.profiler_rules.catalogue import PROFILER_RULES
+from container.debugger.rules.catalogue import DEFAULT_RULES, RULES, known_parameters
 from container.hyperparameters import Hyperparameters
 from container.schema import describe
 from container.serving.settings import PREFIX, ServeSettings
 
 REFERENCE_PATH = Path(__file__).parents[1] / "docs" / "reference.md"
+RULE_HEAD = "| rule | looks for | parameters and their defaults | by default |\n|---|---|---|---|\n"
 HEAD = "| name | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
 
 
@@ -18,7 +23,33 @@ def reference() -> str:
         "## Hyperparameters\n\n" + _table(Hyperparameters, str) + "\n## The server's environment variables\n\n"
         f"`SAGEMAKER_BIND_TO_PORT` wins over `{PREFIX}PORT`; `SAGEMAKER_BASE_DIR` stands for `/opt/ml`.\n\n"
         + _table(ServeSettings, lambda name: PREFIX + name.upper())
+        + "\n## Rules on tensors\n\nNames, parameters and their defaults are those of SageMaker's built-in rules. The "
+        "last column says with which other values a job runs the rule if it is not told otherwise; `-`: not run then."
+        "\n\n" + _tensor_rules() + "\n## Rules on the profile\n\nA job runs all of them.\n\n" + _profiler_rules()
     )
+
+
+def _tensor_rules() -> str:
+    rows = []
+    for name, rule in RULES.items():
+        signature = inspect.signature(rule).parameters
+        defaults = {parameter: signature[parameter].default for parameter in known_parameters(rule)}
+        chosen = _assignments(DEFAULT_RULES[name]) or "as it is" if name in DEFAULT_RULES else "-"
+        rows.append(f"| `{name}` | {rule.summary} | {_assignments(defaults)} | {chosen} |\n")
+    return RULE_HEAD + "".join(rows)
+
+
+def _profiler_rules() -> str:
+    rows = []
+    for name, rule in PROFILER_RULES.items():
+        defaults = {field.name: field.default for field in dataclasses.fields(rule)}
+        rows.append(f"| `{name}` | {rule.summary} | {_assignments(defaults)} | as it is |\n")
+    return RULE_HEAD + "".join(rows)
+
+
+def _assignments(values: Mapping[str, object]) -> str:
+    # A bar would end the table's cell.
+    return ", ".join(f"`{name}={value}`".replace("|", "\\|") for name, value in values.items())
 
 
 def _table(cls: type, spell: Callable[[str], str]) -> str:
