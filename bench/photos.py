@@ -39,12 +39,14 @@ def _clouds(rng: Generator, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(total.clip(0, 255).astype(np.uint8))
 
 
-def write_class_folders(root: Path, num_classes: int, train: int, valid: int) -> Path:
+def write_class_folders(
+    root: Path, num_classes: int, train: int, valid: int, size: tuple[int, int] = PHOTO_SIZE
+) -> Path:
     """A data set of photos in the dogImages layout; `train` and `valid` count images per class."""
     for split, (first, count) in {"train": (0, train), "valid": (train, valid)}.items():
         for label in range(num_classes):
             folder = root / split / f"{label + 1:03d}.Class"
             folder.mkdir(parents=True, exist_ok=True)
             for number in range(first, first + count):
-                (folder / f"{number:04d}.jpg").write_bytes(photo(1000 * (label + 1) + number))
+                (folder / f"{number:04d}.jpg").write_bytes(photo(1000 * (label + 1) + number, size))
     return root
