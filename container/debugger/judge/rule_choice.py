@@ -1,13 +1,12 @@
 """The hyperparameter `rules` -> the rules of a job and their parameters."""
 
 import difflib
-import inspect
 import json
 from dataclasses import dataclass, field
 
 from container import contract
 from container.debugger.profiler_rules.catalogue import PROFILER_RULES
-from container.debugger.rules.catalogue import DEFAULT_RULES, RULES, collections_for, find_rule
+from container.debugger.rules.catalogue import DEFAULT_RULES, RULES, collections_for, find_rule, known_parameters
 from container.errors import SettingsError
 
 ON_ISSUE = "on_issue"
@@ -73,13 +72,16 @@ def _find(name: str) -> str:
 
 
 def _check_parameters(name: str, parameters: dict[str, str]) -> None:
-    kind = PROFILER_RULES.get(name) or RULES[name]
-    own = set(inspect.signature(kind).parameters) - {"base_trial", "action_str", "other_trials"}
+    if name in PROFILER_RULES:
+        try:
+            PROFILER_RULES[name].from_text(parameters)
+        except SettingsError as error:
+            raise SettingsError(f"{contract.HYPERPARAMETERS_FILE}: rules: {error}") from error
+        return
+    own = known_parameters(RULES[name])
     for parameter in parameters:
         if parameter not in own and not parameter.startswith("other_trial_"):
-            raise SettingsError(
-                f"{_where(name)} has no parameter {parameter!r}; it has {', '.join([*sorted(own), ON_ISSUE])}."
-            )
+            raise SettingsError(f"{_where(name)} has no parameter {parameter!r}; it has {', '.join([*own, ON_ISSUE])}.")
 
 
 def _where(name: str) -> str:

@@ -51,6 +51,7 @@ def test_what_the_rules_need_is_saved_and_the_losses_always() -> None:
         ('{"DeadRelu": 3}', "DeadRelu must be a JSON object of parameters, not 3."),
         ('{"DeadRelu": {', "rules is no valid JSON object"),
         ('{"DeadRelu": {"treshold": 1}}', "DeadRelu has no parameter 'treshold'; it has"),
+        ('{"StepOutlier": {"stddev": "wide"}}', "StepOutlier: stddev is 'wide'; it must be"),
         ('{"DeadRelu": {"on_issue": "halt"}}', "DeadRelu: on_issue is 'halt'; use stop or report."),
     ],
 )
