@@ -8,12 +8,14 @@ PORT ?= 8080
 PHOTO ?=
 PARAMETERS ?=
 COMPARE ?=
+TRIALS ?= 20
+ARGS ?=
 
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report bench clean
+.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +46,18 @@ invoke: .venv/ready ## send PHOTO=file.jpg to the server on PORT
 serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
 	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
 
+tune: .venv/ready-dev ## search hyperparameters on DATA at home: TRIALS trials in RUN, with a table and a page of plots
+	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(ARGS)
 debug-report: .venv/ready ## rules and profile of a past RUN, a folder or s3://bucket/job, as a page; COMPARE=another run
 	$(BIN)/python -m local_test.debug_report $(RUN) $(if $(COMPARE),--compare $(COMPARE))
+
+## AWS: costs money; each says what it creates first, and ARGS=--dry-run only prints the requests
+push: .venv/ready-dev ## send IMAGE to ECR
+	$(BIN)/python -m deploy push --set image=$(IMAGE) $(ARGS)
+aws-%: .venv/ready-dev
+	$(BIN)/python -m deploy $* $(ARGS)
+aws: .venv/ready-dev ## list the steps: make aws-doctor, aws-role, aws-upload ARGS=data/dogImages, aws-tune, aws-train, ...
+	$(BIN)/python -m deploy --help
 
 ## Development
 lint: .venv/ready-dev ## ruff, mypy and pip check

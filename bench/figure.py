@@ -70,7 +70,7 @@ def _bars(records: Sequence[Record], groups: list[str]) -> dict[str, list[tuple[
 
 def _group_label(name: str, records: Sequence[Record]) -> str:
     start, at, number = name.partition(" at concurrency ")
-    short = f"concurrency {number}" if at else start.partition(",")[0]
+    short = f"concurrency {number}" if at else start.partition(":")[0] if ":" in start else start.partition(",")[0]
     ratios = [record.ratio for record in records if record.name == name and record.ratio is not None]
     return f"{short}\n{min(ratios):.2f}x as good" if ratios else short
 
@@ -98,4 +98,4 @@ def training_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
 
 def debugger_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
     """The records of bench/debugger.py, by panel."""
-    return {"A training step with the debugger, resnet18 at 64 px, batch 16": records}
+    return {"A training step, by what is saved and every how many steps; resnet18, 64 px, batch 16": records}
