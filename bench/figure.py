@@ -98,4 +98,4 @@ def training_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
 
 def debugger_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
     """The records of bench/debugger.py, by panel."""
-    return {"A training step, by what is saved and every how many steps; resnet18, 64 px, batch 16": records}
+    return {"A training step with the debugger, resnet18 at 64 px, batch 16": records}
