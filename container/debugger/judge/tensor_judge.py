@@ -83,7 +83,7 @@ class TensorJudge:
             datapoints=rule.datapoints,
             triggered=rule.triggered,
             violations=rule.violations,
-            parameters=rule.parameters,
+            parameters={name: _text(value) for name, value in rule.parameters.items()},
             issues=tuple(self._issue(issue) for issue in rule.issues),
             details={"summary": kind.summary},
         )
@@ -139,3 +139,8 @@ class TensorJudge:
 
 def _explain(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _text(value: Any) -> Any:
+    """A parameter as a person writes it: lists with commas."""
+    return ",".join(value) if isinstance(value, list) else value

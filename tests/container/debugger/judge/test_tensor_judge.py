@@ -65,7 +65,7 @@ def test_a_healthy_job_is_told_how_much_was_looked_at(tmp_path: Path) -> None:
     assert verdict.status == NO_ISSUES
     assert verdict.message == "Nothing was found in 2 values of 3 steps."
     assert verdict.advice == ""
-    assert verdict.parameters["tensor_regex"] == ["gradient/Network_head.0.weight"]
+    assert verdict.parameters["tensor_regex"] == "gradient/Network_head.0.weight"
 
 
 def test_a_rule_whose_tensors_were_not_saved_names_the_collection_that_it_needs(tmp_path: Path) -> None:
