@@ -29,17 +29,18 @@ def start_debugger(
     eval_batches: int,
     trained: tuple[int, int],
     facts: JobFacts,
+    wait: Callable[[], None],
 ) -> Debugger:
     """Everything that the job's settings and the platform's files ask for, at the step where the job goes on.
 
-    `trained` are the training and evaluation steps of the checkpoint, both 0 for a new job. Raises SettingsError for a
-    file or hyperparameter that a person has to mend.
+    `trained` are the training and evaluation steps of the checkpoint, both 0 for a new job; `wait` returns once every
+    process has called it. Raises SettingsError for a file or hyperparameter that a person has to mend.
     """
     debugger = Debugger(started=facts.started)
     debugger.resume_at(*trained)
     num_steps = steps_per_epoch * settings.hyperparameters.num_epochs
     try:
-        hook = _make_hook(settings, debugger, num_steps, eval_batches, resumed=any(trained))
+        hook = _make_hook(settings, debugger, num_steps, eval_batches, any(trained), wait)
         if hook is not None:
             _register(hook, network, losses, gradient_scale)
             debugger.attach("tensors", hook)
@@ -50,15 +51,23 @@ def start_debugger(
 
 
 def _make_hook(
-    settings: TrainSettings, debugger: Debugger, num_steps: int, eval_batches: int, resumed: bool
+    settings: TrainSettings,
+    debugger: Debugger,
+    num_steps: int,
+    eval_batches: int,
+    resumed: bool,
+    wait: Callable[[], None],
 ) -> TensorHook | None:
     collections = choose_rules(settings.hyperparameters.rules).collections
     config = read_hook_config(settings.base_dir, collections, num_steps, eval_batches)
-    if settings.rank > 0 and not config.all_workers:
-        return None
     try:
         if settings.local_rank == 0:
             make_folder_ready(config, resumed)
+    finally:
+        wait()  # or another process's first file would be taken for an earlier job's
+    if settings.rank > 0 and not config.all_workers:
+        return None
+    try:
         return TensorHook(config, settings.rank, settings.world_size, lambda error: debugger.warn("tensors", error))
     except (SMDebugError, ValueError) as error:
         raise SettingsError(f"{contract.DEBUG_HOOK_CONFIG_FILE} cannot be used: {error}; correct it.") from error

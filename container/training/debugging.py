@@ -26,6 +26,7 @@ def start_debugging(job: Job) -> None:
         eval_batches=eval_batches,
         trained=(job.num_steps_trained, job.progress.epoch * eval_batches),
         facts=describe(job),
+        wait=job.group.wait,
     )
 
 
