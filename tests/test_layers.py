@@ -19,7 +19,7 @@ LAYERS = (
     "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact",
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
-    "debugger.companions", "debugger.start",
+    "debugger.last_host", "debugger.companions", "debugger.start",
     "training.workers", "training.failure", "training.metrics", "training.checkpoint",
     "training.optimization", "training.distributed", "training.splits", "training.loop", "training.progress",
     "training.results", "training.build", "training.job", "training.debugging", "training.export", "training.finish",

@@ -4,11 +4,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from container import contract
-from container.debugger.profiler.config import read_profiler_config
+from container.debugger.last_host import holding_hosts, wait_for_first_host
+from container.debugger.profiler.config import ProfilerConfig, read_profiler_config
 from container.debugger.profiler.nodes import node_name
 from container.debugger.tensors.hook_config import read_hook_config
 from container.settings import TrainSettings
@@ -31,6 +32,19 @@ def companions(settings: TrainSettings, stop_dir: Path) -> Iterator[None]:
     profiler = read_profiler_config(config_dir / contract.PROFILER_CONFIG_FILE, settings.base_dir)
     tensors_dir = read_hook_config(settings.base_dir, {}, 1, 1).folder
     remove_earlier(settings, [tensors_dir, profiler.folder])
+    is_first = settings.current_host == settings.hosts[0]  # the main process's tensors are on this host
+    held = holding_hosts(settings.hosts) if is_first else nullcontext()
+    with held, _running(settings, profiler, tensors_dir, stop_dir if is_first else None):
+        yield
+    if not is_first:
+        wait_for_first_host(settings.hosts[0], JUDGE_SECONDS + SAMPLER_SECONDS)
+
+
+@contextmanager
+def _running(
+    settings: TrainSettings, profiler: ProfilerConfig, tensors_dir: Path, stop_dir: Path | None
+) -> Iterator[None]:
+    """The sampler, and with a `stop_dir` the judge, from the first line of the job to the last verdict."""
     node = node_name(settings.current_host, list(settings.hosts))
     sampler = judge = None
     try:
@@ -38,7 +52,7 @@ def companions(settings: TrainSettings, stop_dir: Path) -> Iterator[None]:
             sampler = _start(
                 "container.debugger.profiler.sampler", "--base-dir", str(settings.base_dir), "--node", node
             )
-        if settings.current_host == settings.hosts[0]:  # the main process's tensors are on this host
+        if stop_dir is not None:
             judge = _start("container.debugger.judge.process", "--stop-dir", str(stop_dir))
         yield
     finally:

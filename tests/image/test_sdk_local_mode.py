@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 # The frozen backbone and the linear head have no batch statistics of their own, so sharing a batch out changes nothing.
-EXACT = {**FAST, "head": "linear", "fine_tune": "head", "num_epochs": 3}
+EXACT = {**FAST, "head": "linear", "fine_tune": "head", "num_epochs": 3, "debugger": "true"}
 PARAMETERS = [part for name, value in EXACT.items() for part in ("-p", f"{name}={value}")]
 TOLERANCE = 1e-4
 
@@ -36,13 +36,16 @@ def train(data_dir: Path, image: str, instances: int) -> dict:
     return json.loads((run_dir / "output" / "data" / "metrics.json").read_text())
 
 
-def test_two_hosts_end_with_the_metrics_of_one(image: str, data_dir: Path) -> None:
+def test_two_hosts_end_with_the_metrics_of_one_and_with_a_report(image: str, data_dir: Path, capfd) -> None:
     one, two = train(data_dir, image, 1), train(data_dir, image, 2)
     assert len(one["history"]) == 3
     for lone, shared in zip(one["history"], two["history"], strict=True):
         for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
             assert shared[name] == pytest.approx(lone[name], abs=TOLERANCE)
     assert two["test"] == pytest.approx(one["test"], abs=TOLERANCE)
+    # The second host, which is done earlier, must not take the first one down in the middle of its report.
+    assert capfd.readouterr().out.count("Report: /opt/ml/output/data/ProfilerReport") == 2
+    assert list((data_dir.parent / "sdk-2").rglob("output/data/ProfilerReport/*/profiler-report.html"))
 
 
 def test_a_failed_job_shows_the_sentence_of_its_failure_file(image: str, data_dir: Path, capsys) -> None:
