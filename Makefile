@@ -47,7 +47,7 @@ serve-test: .venv/ready ## start the image on RUN's model, ask it about an image
 	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
 
 tune: .venv/ready-dev ## search hyperparameters on DATA at home: TRIALS trials in RUN, with a table and a page of plots
-	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(ARGS)
+	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(PARAMETERS) $(ARGS)
 debug-report: .venv/ready ## rules and profile of a past RUN, a folder or s3://bucket/job, as a page; COMPARE=another run
 	$(BIN)/python -m local_test.debug_report $(RUN) $(if $(COMPARE),--compare $(COMPARE))
 

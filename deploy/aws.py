@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
@@ -41,10 +41,9 @@ class Aws:
     """AWS in one region. `call` sends a request; with `dry_run` changes are printed and nothing is sent at all."""
 
     def __init__(self, region: str, *, dry_run: bool = False) -> None:
-        self.region = region or os.environ.get("AWS_REGION") or boto3.session.Session().region_name or ""
+        self.region = region or os.environ.get("AWS_REGION") or new_session().region_name or ""
         self.dry_run = dry_run
         self._clients: dict[str, Any] = {}
-        self._models = botocore.session.get_session()
         if not self.region:
             raise DeployError("No AWS region is set; give `--set region=us-east-1`, or set AWS_REGION.")
 
@@ -116,17 +115,36 @@ class Aws:
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
-            # A session of its own: boto3's default one keeps credentials that have changed since.
             config = Config(retries={"mode": "standard", "max_attempts": MAX_ATTEMPTS}, connect_timeout=10)
-            self._clients[service] = boto3.session.Session().client(service, region_name=self.region, config=config)
+            self._clients[service] = new_session().client(service, region_name=self.region, config=config)
         return self._clients[service]
 
     def _check(self, service: str, operation: str, parameters: dict[str, Any]) -> None:
         """Refuse what AWS would refuse, before anything is sent: also what a dry run prints is a valid request."""
-        model: OperationModel = self._models.get_service_model(service).operation_model(operation)
+        model: OperationModel = service_model(service).operation_model(operation)
         if model.input_shape is not None:
             report = ParamValidator().validate(parameters, model.input_shape)
             assert not report.has_errors(), f"{service} {operation}: {report.generate_report()}"
+
+
+@cache
+def _model_files() -> Any:
+    # AWS's descriptions of its services, 20 MB of JSON: read once, not once for every client.
+    return botocore.session.get_session().get_component("data_loader")
+
+
+@cache
+def service_model(service: str) -> Any:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _model_files())
+    return session.get_service_model(service)
+
+
+def new_session() -> boto3.session.Session:
+    """With credentials and region as they are now: boto3's default session keeps those of its first use."""
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _model_files())
+    return boto3.session.Session(botocore_session=session)
 
 
 def explain(error: Exception, service: str, operation: str, region: str) -> AwsError:

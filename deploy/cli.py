@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -60,8 +59,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module_name in COMMANDS.items():
-        if importlib.util.find_spec(f"deploy.commands.{module_name}") is None:
-            continue
         module = importlib.import_module(f"deploy.commands.{module_name}")
         command = commands.add_parser(
             name,

@@ -1,5 +1,7 @@
 """An AWS account on this machine, empty for every test, and the command line that talks to it."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import main
+from tests.aws import registry as docker_registry
+from tests.aws.docker_client import DOCKER, LOCAL, import_image
 from tests.aws.gateway import Gateway
+from tests.aws.registry import Registry
 
 REGION = "us-east-1"
 
@@ -57,3 +62,22 @@ def deploy(aws: Gateway, capsys: pytest.CaptureFixture[str]) -> Callable[..., Re
         return Result(status, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _running_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    if shutil.which(DOCKER) is None or subprocess.run([DOCKER, "version"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker engine answers; start one with `sudo systemctl start docker`")
+    if not docker_registry.is_installed():
+        pytest.skip("there is no docker-registry; install it with `apt-get install docker-registry`")
+    with docker_registry.running(tmp_path_factory.mktemp("registry")) as registry:
+        yield registry
+
+
+@pytest.fixture
+def registry(_running_registry: Registry, aws: Gateway, tmp_path: Path) -> Iterator[Registry]:
+    """An empty ECR that takes real images, and an image to push, new for every test."""
+    _running_registry.stand_in(aws)
+    import_image(str(tmp_path), tmp_path)
+    yield _running_registry
+    subprocess.run([DOCKER, "image", "rm", "--force", LOCAL], capture_output=True, check=False)

@@ -1,0 +1,56 @@
+"""What a training job left in S3 -> a folder laid out as a local run, for the debugger's report and for serving."""
+
+import tarfile
+import zlib
+from pathlib import Path
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from container import contract
+from deploy.aws import explain
+from deploy.context import Context
+from deploy.errors import DeployError
+from deploy.requests.training_job import JOBS
+from local_test.job_archive import unpack_results
+from local_test.s3_run import ARCHIVE, chosen, download, list_items
+
+RUNS = Path("runs")
+
+
+def fetch_results(context: Context, job: str) -> Path:
+    """runs/<job> with the job's metrics, verdicts, tensors and profile; what is there already is not fetched again."""
+    run_dir, prefix = RUNS / job, f"{context.project}/{JOBS}/{job}"
+    client = context.aws.client("s3")
+    try:
+        items = list(list_items(client, context.bucket, prefix))
+        if items:
+            download(client, context.bucket, chosen(items, f"s3://{context.bucket}/{prefix}"), run_dir)
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        raise explain(error, "s3", "GetObject", context.aws.region) from error
+    if (run_dir / ARCHIVE).is_file():
+        unpack_results(run_dir / ARCHIVE, run_dir / "output" / "data")
+    return run_dir
+
+
+def fetch_model(context: Context, model_data: str, run_dir: Path) -> Path:
+    """model/model.pt of a run, out of the job's model.tar.gz."""
+    bucket, _, key = model_data.removeprefix("s3://").partition("/")
+    archive, model = run_dir / "model" / "model.tar.gz", run_dir / "model" / contract.MODEL_FILE
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        context.aws.client("s3").download_file(bucket, key, str(archive))
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        raise explain(error, "s3", "GetObject", context.aws.region) from error
+    try:
+        with tarfile.open(archive, "r:gz") as content:
+            member = next(item for item in content if item.name.removeprefix("./") == contract.MODEL_FILE)
+            source = content.extractfile(member) if member.isreg() else None
+            if source is None:
+                raise tarfile.TarError(f"{contract.MODEL_FILE} is no file")
+            model.write_bytes(source.read())
+    except StopIteration:
+        raise DeployError(f"{model_data} holds no {contract.MODEL_FILE}; it is no model of this project.") from None
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise DeployError(f"{model_data} is damaged ({error}); train again with --again.") from error
+    return model
