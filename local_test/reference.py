@@ -10,6 +10,7 @@ from container.debugger.rules.catalogue import DEFAULT_RULES, RULES, known_param
 from container.hyperparameters import Hyperparameters
 from container.schema import describe
 from container.serving.settings import PREFIX, ServeSettings
+from deploy.settings import DeploySettings
 
 REFERENCE_PATH = Path(__file__).parents[1] / "docs" / "reference.md"
 RULE_HEAD = "| rule | looks for | parameters and their defaults | by default |\n|---|---|---|---|\n"
@@ -23,6 +24,8 @@ def reference() -> str:
         "## Hyperparameters\n\n" + _table(Hyperparameters, str) + "\n## The server's environment variables\n\n"
         f"`SAGEMAKER_BIND_TO_PORT` wins over `{PREFIX}PORT`; `SAGEMAKER_BASE_DIR` stands for `/opt/ml`.\n\n"
         + _table(ServeSettings, lambda name: PREFIX + name.upper())
+        + "\n## Settings of deploy\n\nIn `deploy.toml`, or by `--set NAME=VALUE`.\n\n"
+        + _table(DeploySettings, str)
         + "\n## Rules on tensors\n\nNames, parameters and their defaults are those of SageMaker's built-in rules. The "
         "last column says with which other values a job runs the rule if it is not told otherwise; `-`: not run then."
         "\n\n" + _tensor_rules() + "\n## Rules on the profile\n\nA job runs all of them.\n\n" + _profiler_rules()

@@ -1,0 +1,71 @@
+"""The trials of a search for hyperparameters as one page that needs no network and no other file."""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from container.debugger.report.render import TEMPLATES_DIR
+from local_test.tuning.page_parts import tuning_page
+
+REPORT_FILE = "tuning-report.html"
+OWN_TEMPLATES_DIR = Path(__file__).parent / "tuning" / "templates"
+
+
+def write_tuning_report(trials: dict[str, Any], path: Path) -> Path:
+    """Write the page of `trials`, the content of a trials.json, and return its path.
+
+    The same for SageMaker's tuning jobs: `fixed`, `logarithmic` and, of a trial, `reason` may be missing.
+    """
+    page = render(trials, trials.get("name") or path.absolute().parent.name)
+    part = path.with_name(f".{path.name}")
+    part.write_text(page)
+    part.replace(path)  # so that a page that is open can be loaded again at any moment
+    return path
+
+
+def render(trials: dict[str, Any], title: str) -> str:
+    """The page's HTML. Its look is that of the debugger's report, whose style sheet and script it takes along."""
+    environment = Environment(
+        loader=FileSystemLoader(OWN_TEMPLATES_DIR),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (TEMPLATES_DIR / "report.css").read_text() + (OWN_TEMPLATES_DIR / "tuning.css").read_text()
+    script = (TEMPLATES_DIR / "report.js").read_text() + (OWN_TEMPLATES_DIR / "tuning.js").read_text()
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
+    return environment.get_template("tuning.html").render(
+        page=tuning_page(trials, title),
+        policy=policy,
+        style=Markup(style),  # noqa: S704  our own files
+        script=Markup(script),  # noqa: S704
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m local_test.tune_report", description=__doc__)
+    parser.add_argument("trials", type=Path, help="trials.json of a study or of a tuning job")
+    options = parser.parse_args(arguments)
+    try:
+        trials = json.loads(options.trials.read_text())
+    except (OSError, ValueError) as error:
+        print(f"{options.trials} cannot be read ({error}); give a trials.json.", file=sys.stderr)
+        return 1
+    print(write_tuning_report(trials, options.trials.with_name(REPORT_FILE)).absolute().as_uri())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
