@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from deploy.announce import announce
-from deploy.async_batch import Batch, find_inputs
 from deploy.context import Context
-from deploy.endpoint_choice import add_endpoint_argument
+from deploy.endpoint.async_batch import Batch, find_inputs
+from deploy.endpoint.choice import add_endpoint_argument
+from deploy.endpoint.hosting import endpoint_name
 from deploy.errors import DeployError
-from deploy.hosting import endpoint_name
 
 HELP = "send many images through the asynchronous endpoint"
 EXAMPLES = """examples:

@@ -5,9 +5,10 @@ import argparse
 from deploy import prices
 from deploy.announce import announce
 from deploy.context import Context
-from deploy.endpoint_choice import add_endpoint_argument, choose_endpoint, is_asynchronous
+from deploy.endpoint.choice import add_endpoint_argument, choose_endpoint, is_asynchronous
+from deploy.endpoint.hosting import SUFFIXES
+from deploy.endpoint.rollout import describe, is_scaled
 from deploy.errors import AwsError, DeployError, NotFoundError
-from deploy.hosting import SUFFIXES
 from deploy.requests.autoscaling import (
     SERVICE,
     Scaling,
@@ -19,7 +20,6 @@ from deploy.requests.autoscaling import (
     wake_name,
     wake_policy_request,
 )
-from deploy.rollout import describe, is_scaled
 
 HELP = "scale the endpoint's instances with its load"
 EXAMPLES = """examples:

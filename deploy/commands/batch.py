@@ -21,8 +21,8 @@ from deploy.data.checksums import fingerprint, read_checksums
 from deploy.data.local_files import LocalFile, list_channels
 from deploy.data.sync import Place, sync
 from deploy.errors import DeployError
-from deploy.inputs import image_uri
-from deploy.jobs import TRANSFORM, Plan, begin, follow, require_completed
+from deploy.job.inputs import image_uri
+from deploy.job.jobs import TRANSFORM, Plan, begin, follow, require_completed
 from deploy.requests.model import model_request
 from deploy.requests.transform_job import MAX_TOTAL_MB, transform_job_request
 from local_test.s3_run import Item, download, is_plain

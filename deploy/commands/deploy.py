@@ -9,13 +9,13 @@ from typing import Any
 
 from deploy.announce import announce
 from deploy.context import Context
+from deploy.endpoint.hosting import Hosting, add_hosting_arguments, endpoint_name, read_hosting
+from deploy.endpoint.model_registry import register
+from deploy.endpoint.model_source import add_source_arguments, find_source
+from deploy.endpoint.rollout import delete_failed, describe, roll_out
+from deploy.endpoint.shifting import add_shift_arguments, read_shift
 from deploy.errors import DeployError
-from deploy.hosting import Hosting, add_hosting_arguments, endpoint_name, read_hosting
-from deploy.model_registry import register
-from deploy.model_source import add_source_arguments, find_source
 from deploy.requests.endpoint import CANDIDATE, config_beside, config_request, unless_alike, variant
-from deploy.rollout import delete_failed, describe, roll_out
-from deploy.shifting import add_shift_arguments, read_shift
 
 HELP = "create or update an endpoint (AWS: costs money)"
 EXAMPLES = """examples:

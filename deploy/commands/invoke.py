@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 from deploy.context import Context
-from deploy.endpoint_choice import add_endpoint_argument, choose_endpoint, is_asynchronous
+from deploy.endpoint.choice import add_endpoint_argument, choose_endpoint, is_asynchronous
+from deploy.endpoint.image_file import ImageFile, read_image
+from deploy.endpoint.queued import fetch, submit_image
 from deploy.errors import AwsError, DeployError
-from deploy.image_file import ImageFile, read_image
-from deploy.queued import fetch, submit_image
 from local_test.invoke import print_prediction
 
 HELP = "send images to the endpoint"

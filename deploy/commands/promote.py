@@ -9,15 +9,15 @@ from typing import Any
 
 from deploy.announce import announce
 from deploy.context import Context
-from deploy.endpoint_choice import add_endpoint_argument, choose_endpoint
+from deploy.endpoint.choice import add_endpoint_argument, choose_endpoint
+from deploy.endpoint.hosting import read_environment
+from deploy.endpoint.model_registry import approve, register
+from deploy.endpoint.model_source import add_source_arguments, find_source
+from deploy.endpoint.rollback import roll_back
+from deploy.endpoint.rollout import roll_out, settle
+from deploy.endpoint.shifting import add_shift_arguments, read_shift
 from deploy.errors import DeployError, NotFoundError
-from deploy.hosting import read_environment
-from deploy.model_registry import approve, register
-from deploy.model_source import add_source_arguments, find_source
 from deploy.requests.endpoint import MAIN, config_with_model, unless_alike
-from deploy.rollback import roll_back
-from deploy.rollout import roll_out, settle
-from deploy.shifting import add_shift_arguments, read_shift
 
 HELP = "give the endpoint another model, guarded; or go back"
 EXAMPLES = """examples:

@@ -11,10 +11,10 @@ from deploy import prices
 from deploy.cli import pair
 from deploy.cli_values import positive
 from deploy.context import Context
-from deploy.debugger_rules import CHOICES, rule_parts, upload_rules
-from deploy.fetch_results import fetch_model, fetch_results
-from deploy.inputs import Inputs
-from deploy.jobs import TRAINING, Plan, begin, follow, require_completed
+from deploy.job.debugger_rules import CHOICES, rule_parts, upload_rules
+from deploy.job.fetch_results import fetch_model, fetch_results
+from deploy.job.inputs import Inputs
+from deploy.job.jobs import TRAINING, Plan, begin, follow, require_completed
 from deploy.requests.debugger_config import debugger_parts
 from deploy.requests.training_job import training_job_request
 from deploy.search_space import as_text

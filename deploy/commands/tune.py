@@ -11,10 +11,10 @@ from deploy import prices
 from deploy.cli import pair
 from deploy.cli_values import positive
 from deploy.context import Context
-from deploy.inputs import Inputs
-from deploy.jobs import TUNING, Plan, begin, follow, require_completed
+from deploy.job.inputs import Inputs
+from deploy.job.jobs import TUNING, Plan, begin, follow, require_completed
+from deploy.job.results import read_trials, table, write_trials
 from deploy.requests.tuning_job import STRATEGIES, WARM_STARTS, Search, combined, tuning_job_request
-from deploy.results import read_trials, table, write_trials
 from deploy.search_space import DEFAULT_SPACE, as_text, read_space
 
 HELP = "search for hyperparameters by a tuning job (AWS: costs money)"

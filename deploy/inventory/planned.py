@@ -5,7 +5,7 @@ from typing import Any
 
 from deploy import names
 from deploy.context import Context
-from deploy.hosting import SUFFIXES, endpoint_name
+from deploy.endpoint.hosting import SUFFIXES, endpoint_name
 from deploy.inventory.resource import DATA, IMAGE, Request, Resource
 from deploy.requests.alarm import alarm_names
 from deploy.requests.autoscaling import wake_name

@@ -6,8 +6,8 @@ from typing import Any
 from deploy import prices
 from deploy.context import Context
 from deploy.creation import has_tag, is_ours
+from deploy.endpoint.hosting import SUFFIXES, endpoint_name
 from deploy.errors import NotFoundError
-from deploy.hosting import SUFFIXES, endpoint_name
 from deploy.inventory.resource import Request, Resource
 from deploy.requests.alarm import alarm_names
 from deploy.requests.autoscaling import DIMENSION, NAMESPACE, SERVICE, resource, wake_name

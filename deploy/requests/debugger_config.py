@@ -6,7 +6,7 @@ from typing import Any
 from container import contract
 from container.hyperparameters import Hyperparameters
 from deploy.context import Context
-from deploy.inputs import Inputs
+from deploy.job.inputs import Inputs
 from deploy.requests.training_job import JOBS
 
 PROFILING_MILLISECONDS = 500

@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy import names
 from deploy.context import Context
-from deploy.hosting import Hosting
+from deploy.endpoint.hosting import Hosting
 from deploy.requests.alarm import alarm_names
 
 # Always the same: a guarded update needs equal names before and after (developer guide, "Exclusions").

@@ -4,7 +4,7 @@ from typing import Any
 
 from container import contract
 from deploy.context import Context
-from deploy.inputs import Inputs
+from deploy.job.inputs import Inputs
 
 METRIC_LIMIT = 40  # metric definitions of a job (source: CreateTrainingJob)
 RETRIES = 2  # after faults of the platform's own; errors of the container are not retried

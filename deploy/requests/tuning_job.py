@@ -8,7 +8,7 @@ from typing import Any
 from container.hyperparameters import Hyperparameters
 from deploy.context import Context
 from deploy.errors import DeployError
-from deploy.inputs import Inputs
+from deploy.job.inputs import Inputs
 from deploy.requests.training_job import checkpoint_config, shared_parts
 from deploy.search_space import Categorical, Space
 

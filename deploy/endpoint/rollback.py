@@ -3,8 +3,8 @@
 from typing import Any
 
 from deploy.context import Context
+from deploy.endpoint.rollout import FAILED, settle, update, wait_until_serving
 from deploy.errors import DeployError, NotFoundError
-from deploy.rollout import FAILED, settle, update, wait_until_serving
 
 
 def roll_back(context: Context, endpoint: str, config: str) -> None:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.endpoint.image_file import read_image
 from deploy.errors import DeployError
-from deploy.image_file import read_image
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from deploy.context import Context
+from deploy.endpoint.image_file import ImageFile
 from deploy.errors import DeployError, NotFoundError
-from deploy.image_file import ImageFile
 from deploy.stored import put_bytes, split_s3_uri
 
 

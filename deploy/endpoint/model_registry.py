@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from deploy.context import Context
 from deploy.creation import create_once, is_taken, require_ours
+from deploy.endpoint.model_source import ModelSource
 from deploy.errors import AwsError
-from deploy.model_source import ModelSource
 from deploy.requests.model import model_request
 from deploy.requests.registry import APPROVED, group_request, package_description, package_request, quality_report
 from deploy.stored import put_bytes

@@ -3,9 +3,9 @@
 import argparse
 
 from deploy.context import Context
+from deploy.endpoint.hosting import SUFFIXES, endpoint_name
+from deploy.endpoint.rollout import describe
 from deploy.errors import DeployError
-from deploy.hosting import SUFFIXES, endpoint_name
-from deploy.rollout import describe
 
 
 def add_endpoint_argument(parser: argparse.ArgumentParser) -> None:

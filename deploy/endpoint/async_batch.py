@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy.context import Context
+from deploy.endpoint.image_file import OTHER, read_image
+from deploy.endpoint.queued import QueuedRequest, RefusedError, fetch, submit, submit_image
 from deploy.errors import DeployError
-from deploy.image_file import OTHER, read_image
-from deploy.queued import QueuedRequest, RefusedError, fetch, submit, submit_image
 from deploy.stored import split_s3_uri
 
 JOURNAL = "submitted.json"

@@ -10,8 +10,8 @@ from typing import Any
 
 from container import contract
 from deploy.context import Context
+from deploy.endpoint.model_archive import write_model_archive
 from deploy.errors import DeployError, NotFoundError
-from deploy.model_archive import write_model_archive
 from deploy.stored import put_file
 
 FACTS = ("data_fingerprint", "git_revision", "epochs_trained", "best_epoch", "num_classes")

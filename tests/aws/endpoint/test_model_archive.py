@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.endpoint.model_archive import write_model_archive
 from deploy.errors import DeployError
-from deploy.model_archive import write_model_archive
 from tests.aws.endpoint_project import write_run
 
 
