@@ -6,19 +6,28 @@ import json
 from deploy import names
 from deploy.announce import announce
 from deploy.context import Context
-from deploy.policy import execution_policy, trust_policy
+from deploy.policy import deployer_policy, execution_policy, trust_policy
 
 HELP = "create the execution role and its policy"
-EXAMPLES = "examples:\n  python -m deploy role --dry-run"
+EXAMPLES = """examples:
+  python -m deploy role --dry-run
+  python -m deploy role --deployer-policy > policy.json   # for whoever manages your account"""
 POLICY_NAME = "sagemaker-execution"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None of its own."""
+    parser.add_argument(
+        "--deployer-policy",
+        action="store_true",
+        help="print the IAM policy that you yourself need for these commands, and create nothing",
+    )
 
 
 def run(context: Context) -> None:
     aws, name = context.aws, names.role_name(context.project)
+    if context.options.deployer_policy:
+        print(json.dumps(deployer_policy(context.project, context.bucket, aws.region, aws.account), indent=2))
+        return
     if context.settings.role_arn:
         print(f"The setting role_arn names {context.settings.role_arn}; nothing is created.")
         return

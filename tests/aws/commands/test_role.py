@@ -75,6 +75,17 @@ def test_an_existing_role_is_left_alone(deploy: Callable[..., Result], aws: Gate
     assert aws.calls == []
 
 
+def test_the_policy_that_the_person_needs_is_printed_and_nothing_created(
+    deploy: Callable[..., Result], aws: Gateway
+) -> None:
+    result = deploy("role", "--deployer-policy")
+    assert result.status == 0, result.err
+    policy = json.loads(result.out)
+    (passing,) = [part for part in policy["Statement"] if part["Action"] == ["iam:PassRole"]]
+    assert passing["Resource"] == ARN
+    assert aws.operations() == ["sts:GetCallerIdentity"]
+
+
 def test_no_action_is_a_wildcard() -> None:
     for statement in execution_policy("dogs", "bucket", "eu-west-1", "123456789012")["Statement"]:
         assert not [action for action in statement["Action"] if "*" in action]
