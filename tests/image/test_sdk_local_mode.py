@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.endpoint.model_archive import write_model_archive
 from local_test import sdk_local
-from tests.job_folder import FAST, write_data_set
+from local_test.serve_local import free_port
+from tests.job_folder import CLASS_NAMES, FAST, write_data_set
 
 pytestmark = [
     pytest.mark.docker,
@@ -54,3 +56,38 @@ def test_a_failed_job_shows_the_sentence_of_its_failure_file(image: str, data_di
     assert sdk_local.main(arguments) == 1
     gc.collect()
     assert "pretrained='/no/such' is no file" in capsys.readouterr().err
+
+
+def test_an_endpoint_in_local_mode_answers_with_labels(
+    image: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }.items():
+        monkeypatch.setenv(name, value)  # the SDK wants some, and uses none
+    from sagemaker.core.local.local_session import LocalSession
+
+    archive = tmp_path / "model" / "model.tar.gz"  # it is unpacked where it lies
+    archive.parent.mkdir()
+    write_model_archive(data_dir.parent / "sdk-1", archive)
+    session = LocalSession()
+    session.config = {"local": {"container_root": str(tmp_path), "serving_port": free_port()}}
+    client = session.sagemaker_client
+    container = {"Image": image, "ModelDataUrl": f"file://{archive}", "Environment": {}}
+    client.create_model(ModelName="model", PrimaryContainer=container)
+    variant = {"VariantName": "main", "ModelName": "model", "InstanceType": "local", "InitialInstanceCount": 1}
+    client.create_endpoint_config(EndpointConfigName="config", ProductionVariants=[variant])
+    client.create_endpoint("endpoint", "config")
+    try:
+        picture = next((data_dir / "test").rglob("*.jpg"))
+        answer = session.sagemaker_runtime_client.invoke_endpoint(
+            Body=picture.read_bytes(), EndpointName="endpoint", ContentType="image/jpeg", Accept="application/json"
+        )
+        (prediction,) = json.loads(answer["Body"].read())["predictions"]
+    finally:
+        client.delete_endpoint("endpoint")
+        gc.collect()
+    assert sorted(prediction["labels"]) == sorted(CLASS_NAMES)
+    assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-3)
