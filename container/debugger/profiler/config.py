@@ -9,7 +9,7 @@ from typing import Any
 
 from container import contract
 from container.errors import SettingsError
-from container.settings import read_json
+from container.settings import read_json, under_base_dir
 
 INTERVALS = (100, 200, 500, 1000, 5000, 60_000)  # milliseconds; Source: CreateTrainingJob, ProfilerConfig
 INTERVAL_NAME = "ProfilingIntervalInMilliseconds"
@@ -50,13 +50,9 @@ def read_profiler_config(path: Path, base_dir: Path) -> ProfilerConfig:
     name = next((name for name in WINDOW_NAMES if parameters.get(name)), None)
     if name is not None:
         values |= _window(parameters[name], f"{path}: {name}")
-    return ProfilerConfig(folder=_folder(parameters.get("LocalPath"), base_dir), **values)
-
-
-def _folder(local_path: str | None, base_dir: Path) -> Path:
-    folder = Path(local_path or contract.PROFILER_DIR)
-    # The platform's paths start with /opt/ml; without a container the same tree lies elsewhere.
-    return base_dir / folder.relative_to(contract.BASE_DIR) if folder.is_relative_to(contract.BASE_DIR) else folder
+    return ProfilerConfig(
+        folder=under_base_dir(parameters.get("LocalPath") or contract.PROFILER_DIR, base_dir), **values
+    )
 
 
 def _boolean(value: object, where: str) -> bool:
