@@ -94,9 +94,9 @@ def advised(verdict: Verdict, what: str) -> int:
     return int(found[1])
 
 
-def small_network() -> nn.Module:
+def small_network(width: int = 32) -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    return nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 4))
 
 
 def test_a_job_with_slow_storage_is_told_to_raise_workers_and_becomes_faster() -> None:
@@ -112,11 +112,12 @@ def test_a_job_with_slow_storage_is_told_to_raise_workers_and_becomes_faster() -
 
 
 def test_a_job_of_tiny_batches_is_told_to_raise_batch_size_and_becomes_faster() -> None:
-    examples = TensorDataset(torch.rand(3000, 64), torch.arange(3000) % 4)
+    examples = TensorDataset(torch.rand(1200, 64), torch.arange(1200) % 4)
 
     def run(batch_size: int):
         sampler = BatchSampler(SequentialSampler(examples), batch_size, drop_last=True)
-        data, _ = train(small_network(), DataLoader(examples, sampler=sampler, batch_size=None))
+        # Wide, so that the optimizer's part, which no batch size changes, is most of a step.
+        data, _ = train(small_network(1024), DataLoader(examples, sampler=sampler, batch_size=None))
         # By the usual step: a run this short is at the mercy of whatever else the machine does in one of its moments.
         steps = data.events[data.events["phase"] == "Step:ModeKeys.TRAIN"]
         return data, batch_size / steps["duration"].median()
