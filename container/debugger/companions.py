@@ -11,7 +11,7 @@ from container import contract
 from container.debugger.last_host import holding_hosts, wait_for_first_host
 from container.debugger.profiler.config import ProfilerConfig, read_profiler_config
 from container.debugger.profiler.nodes import node_name
-from container.debugger.tensors.hook_config import read_hook_config
+from container.debugger.tensors.hook_config import tensors_dir
 from container.settings import TrainSettings
 
 SAMPLER_SECONDS = 5  # to write its last file
@@ -30,20 +30,18 @@ def companions(settings: TrainSettings, stop_dir: Path) -> Iterator[None]:
         return
     config_dir = settings.base_dir / "input" / "config"
     profiler = read_profiler_config(config_dir / contract.PROFILER_CONFIG_FILE, settings.base_dir)
-    tensors_dir = read_hook_config(settings.base_dir, {}, 1, 1).folder
-    remove_earlier(settings, [tensors_dir, profiler.folder])
+    tensors = tensors_dir(settings.base_dir)
+    remove_earlier(settings, [tensors, profiler.folder])
     is_first = settings.current_host == settings.hosts[0]  # the main process's tensors are on this host
     held = holding_hosts(settings.hosts) if is_first else nullcontext()
-    with held, _running(settings, profiler, tensors_dir, stop_dir if is_first else None):
+    with held, _running(settings, profiler, tensors, stop_dir if is_first else None):
         yield
     if not is_first:
         wait_for_first_host(settings.hosts[0], JUDGE_SECONDS + SAMPLER_SECONDS)
 
 
 @contextmanager
-def _running(
-    settings: TrainSettings, profiler: ProfilerConfig, tensors_dir: Path, stop_dir: Path | None
-) -> Iterator[None]:
+def _running(settings: TrainSettings, profiler: ProfilerConfig, tensors: Path, stop_dir: Path | None) -> Iterator[None]:
     """The sampler, and with a `stop_dir` the judge, from the first line of the job to the last verdict."""
     node = node_name(settings.current_host, list(settings.hosts))
     sampler = judge = None
@@ -57,7 +55,7 @@ def _running(
         yield
     finally:
         _end(sampler, "sampler", SAMPLER_SECONDS, terminate=True)
-        mark_end([tensors_dir, profiler.folder / "system", profiler.folder / "framework"])
+        mark_end([tensors, profiler.folder / "system", profiler.folder / "framework"])
         _end(judge, "judge", JUDGE_SECONDS, terminate=False)
 
 

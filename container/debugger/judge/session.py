@@ -11,7 +11,7 @@ from container.debugger.profiler.data import read_profiler_data
 from container.debugger.profiler_rules.catalogue import judge_all
 from container.debugger.report.collect import RunFolders
 from container.debugger.report.write import write_report
-from container.debugger.tensors.hook_config import read_hook_config
+from container.debugger.tensors.hook_config import tensors_dir
 from container.debugger.verdict import ISSUES, Verdict, write_verdict
 from container.settings import TrainSettings
 
@@ -23,7 +23,7 @@ class Session:
         config_dir = settings.base_dir / "input" / "config"
         self._profiler = read_profiler_config(config_dir / contract.PROFILER_CONFIG_FILE, settings.base_dir)
         self._folders = RunFolders.below(settings.base_dir)
-        self._tensors_dir = read_hook_config(settings.base_dir, {}, 1, 1).folder
+        self._tensors_dir = tensors_dir(settings.base_dir)
         self._tensors = TensorJudge(self._tensors_dir, self._choice.tensor, len(settings.hosts))
         self._profile: list[Verdict] = []
         self._told: set[str] = set()

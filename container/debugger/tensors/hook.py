@@ -48,12 +48,15 @@ class TensorHook(Hook):
         self._failed = failed
         self._is_broken = False
         self._modules: dict[nn.Module, list[str]] = {}  # -> names that its tensors may get
+        # By the regular expressions of a step: which modules, and which parameters under which names, it saves.
+        self._wanted: dict[tuple[str, ...], tuple[list[nn.Module], list[tuple[str, nn.Parameter]]]] = {}
         self._forwards = 0  # of the network in this step
         self._gradient_scale: Callable[[], float] = lambda: 1.0
 
     def register(self, network: nn.Module, losses: list[nn.Module], gradient_scale: Callable[[], float]) -> None:
         """Name the tensors as smdebug does: the root by its class, modules by their path, losses by their class."""
         self.network, self._gradient_scale = network, gradient_scale
+        self._wanted.clear()
         self.has_registered_module = self.has_registered_loss_module = True
         for path, module in network.named_modules():
             self._name(module, path or network._get_name())
@@ -76,7 +79,7 @@ class TensorHook(Hook):
         if collections:
             self.writer = self.background.open_step(global_step)
             self._save_parameters()
-            self._attach([regex for collection in collections for regex in collection.include_regex])
+            self._attach(tuple(sorted({regex for collection in collections for regex in collection.include_regex})))
 
     def end_step(self) -> None:
         """Detach, and hand the step's tensors over."""
@@ -100,15 +103,24 @@ class TensorHook(Hook):
         numbers = range(TENSORS_PER_MODULE)
         self._modules[module] = [f"{name}_{kind}_{number}" for kind in ("input", "output") for number in numbers]
 
-    def _attach(self, regexes: list[str]) -> None:
+    def _attach(self, regexes: tuple[str, ...]) -> None:
+        if regexes not in self._wanted:  # a job has few kinds of steps, and thousands of names to compare
+            self._wanted[regexes] = self._choose(regexes)
+        modules, parameters = self._wanted[regexes]
         self._handles.append(self.network.register_forward_pre_hook(self._count_forward))
-        for module, names in self._modules.items():
-            if any(match_inc(name, regexes) for name in names):
-                self._handles.append(module.register_forward_hook(self._save_module))
-        for name, parameter in self.network.named_parameters():
-            full_name = f"{self.network._get_name()}_{name}"
-            if parameter.requires_grad and match_inc(self.GRADIENT_PREFIX + full_name, regexes):
-                self._handles.append(parameter.register_hook(self._save_gradient(full_name)))
+        self._handles += [module.register_forward_hook(self._save_module) for module in modules]
+        self._handles += [parameter.register_hook(self._save_gradient(name)) for name, parameter in parameters]
+
+    def _choose(self, regexes: tuple[str, ...]) -> tuple[list[nn.Module], list[tuple[str, nn.Parameter]]]:
+        modules = [module for module, names in self._modules.items() if any(match_inc(name, regexes) for name in names)]
+        root = self.network._get_name()
+        named = ((f"{root}_{name}", parameter) for name, parameter in self.network.named_parameters())
+        parameters = [
+            (name, parameter)
+            for name, parameter in named
+            if parameter.requires_grad and match_inc(self.GRADIENT_PREFIX + name, regexes)
+        ]
+        return modules, parameters
 
     def _count_forward(self, *_: Any) -> None:
         self._forwards += 1
@@ -169,15 +181,8 @@ class TensorHook(Hook):
         # A copy, as the optimizer changes weights in place before they are written.
         return tensor.to("cpu", copy=True).numpy()
 
-    def _initialize_writers(self, only_initialize_if_missing: bool = False) -> None:
-        if self.writer is None:
-            self.writer = self.background.open_step(self.step)
-
-    def _write_state(self) -> None:
-        """Nothing: steps go on from our own checkpoint."""
-
     def _initialize_to_last_saved_state(self) -> None:
-        """Nothing, as above."""
+        """Nothing: steps go on from our own checkpoint."""
 
     def _cleanup(self) -> None:
         """Nothing at the interpreter's end: `close` does it."""

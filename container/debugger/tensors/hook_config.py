@@ -12,8 +12,8 @@ SNAPSHOTS = 20  # of weights, gradients and activations in a whole job, however 
 SMALL_SNAPSHOTS = 500  # of losses, labels and predictions
 EVAL_BATCHES = 20  # batches of one evaluation whose loss and predictions are saved
 NEVER = "0"  # as an end step
-IN_EVAL = ("losses", "labels", "predictions")  # the rest does not change while a model is evaluated
-SMALL = ("losses", "labels", "predictions")  # saved more often: they cost next to nothing
+# They cost next to nothing, and are all that changes while a model is evaluated.
+SMALL = ("losses", "labels", "predictions")
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,26 @@ def read_hook_config(base_dir: Path, collections: dict[str, str], num_steps: int
     `collections` are the names and regular expressions that the job's rules need. Raises SettingsError for a file that
     smdebug could not read.
     """
+    given = _read_platforms(base_dir)
+    content = default_content(collections, num_steps, num_eval_batches) if given is None else given
+    folder = tensors_dir(base_dir)
+    return HookConfig({**content, "LocalPath": str(folder)}, folder, is_ours=given is None)
+
+
+def tensors_dir(base_dir: Path) -> Path:
+    """Where the tensors are saved. Raises SettingsError as `read_hook_config` does."""
+    content = _read_platforms(base_dir) or {}
+    return under_base_dir(content.get("LocalPath") or contract.TENSORS_DIR, base_dir)
+
+
+def _read_platforms(base_dir: Path) -> dict[str, Any] | None:
+    """The content of debughookconfig.json, or None where the platform wrote none."""
     path = base_dir / "input" / "config" / contract.DEBUG_HOOK_CONFIG_FILE
-    content = read_json(path) if path.is_file() else default_content(collections, num_steps, num_eval_batches)
+    if not path.is_file():
+        return None
+    content = read_json(path)
     _check(content, path)
-    folder = under_base_dir(content.get("LocalPath") or contract.TENSORS_DIR, base_dir)
-    return HookConfig({**content, "LocalPath": str(folder)}, folder, is_ours=not path.is_file())
+    return content
 
 
 def default_content(collections: dict[str, str], num_steps: int, num_eval_batches: int) -> dict[str, Any]:
@@ -46,7 +61,7 @@ def default_content(collections: dict[str, str], num_steps: int, num_eval_batche
     for name, regex in collections.items():
         number = SMALL_SNAPSHOTS if name in SMALL else SNAPSHOTS
         parameters = {"train.save_interval": str(max(1, num_steps // number))}
-        if name in IN_EVAL:
+        if name in SMALL:
             parameters["eval.save_interval"] = str(max(1, num_eval_batches // EVAL_BATCHES))
         else:
             parameters["eval.end_step"] = NEVER
