@@ -10,6 +10,7 @@ from deploy.aws import Aws
 from deploy.context import Context
 from deploy.settings import FILE, DeploySettings
 from deploy.state import State
+from local_test.train_local import pair
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 # Command -> module of deploy/commands, in the order of the story.
@@ -81,10 +82,3 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", dest="changes", metavar="NAME=VALUE", type=pair, action="append", default=[], help="change a setting"
     )
-
-
-def pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value

@@ -8,8 +8,7 @@ from typing import Any
 
 from container.hyperparameters import Hyperparameters
 from deploy import prices
-from deploy.cli import pair
-from deploy.cli_values import positive
+from deploy.cli_values import add_hyperparameters, positive
 from deploy.context import Context
 from deploy.job.debugger_rules import CHOICES, rule_parts, upload_rules
 from deploy.job.fetch_results import fetch_model, fetch_results
@@ -27,16 +26,7 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        dest="parameters",
-        metavar="NAME=VALUE",
-        type=pair,
-        action="append",
-        default=[],
-        help="a hyperparameter, on top of the best ones of `tune`",
-    )
+    add_hyperparameters(parser, "a hyperparameter, on top of the best ones of `tune`")
     parser.add_argument("--instances", type=positive, default=1, metavar="N", help="hosts of the job (default: 1)")
     parser.add_argument("--model", action="store_true", help="fetch the model too, for serving it here")
     parser.add_argument("--again", action="store_true", help="another job, though one like it has completed")

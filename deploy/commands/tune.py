@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import prices
-from deploy.cli import pair
-from deploy.cli_values import positive
+from deploy.cli_values import add_hyperparameters, positive
 from deploy.context import Context
 from deploy.job.inputs import Inputs
 from deploy.job.jobs import TUNING, Plan, begin, follow, require_completed
@@ -40,16 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=positive, default=8, metavar="N", help="trials in all (default: 8)")
     parser.add_argument("--parallel", type=positive, default=2, metavar="N", help="trials at a time (default: 2)")
     parser.add_argument("--space", type=Path, metavar="FILE", help="search space (default: the original project's)")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        dest="parameters",
-        metavar="NAME=VALUE",
-        type=pair,
-        action="append",
-        default=[],
-        help="a hyperparameter that every trial gets",
-    )
+    add_hyperparameters(parser, "a hyperparameter that every trial gets")
     parser.add_argument("--strategy", choices=STRATEGIES, default=STRATEGIES[0], help="(default: Bayesian)")
     parser.add_argument("--no-early-stopping", action="store_true", help="let hopeless trials go on to their end")
     parser.add_argument("--seed", type=int, default=0, help="of the search's random choices (default: 0)")

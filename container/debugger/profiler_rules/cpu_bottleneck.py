@@ -1,12 +1,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from container.debugger.profiler_rules.base import NO_SAMPLES, ProfilerRule
+from container.debugger.profiler_rules.base import ProfilerRule
 from container.debugger.profiler_rules.job import JobFacts
 from container.debugger.profiler_rules.job_profile import Profile
 from container.debugger.profiler_rules.loading import MANY_PERCENT, cheaper_decoding, loading_advice
 from container.debugger.profiler_rules.samples import CPU
-from container.debugger.profiler_rules.starvation import all_cores, has_gpu, some_core, starvation
+from container.debugger.profiler_rules.starvation import all_cores, has_gpu, missing, some_core, starvation
 from container.debugger.verdict import Issue, Verdict
 
 
@@ -24,14 +24,8 @@ class CPUBottleneck(ProfilerRule):
         with_gpu = has_gpu(profile)
         saturated = some_core if with_gpu else all_cores
         found = starvation(profile, CPU, self.gpu_threshold, saturated(self.cpu_threshold))
-        if not found.samples:
-            return self.not_evaluated(NO_SAMPLES)
-        if found.samples < self.patience:
-            return self.not_evaluated(
-                f"{found.samples} samples; it takes {self.patience}, so train longer", found.samples
-            )
-        if not with_gpu and profile.waiting is None:
-            return self.not_evaluated("no GPU, and no steps whose waits for data are known", found.samples)
+        if lacking := missing(found, profile, self.patience):
+            return self.not_evaluated(lacking, found.samples)
         starved = "a GPU idled while a core was" if with_gpu else "steps waited for data while all cores were"
         measured = f"In {found.percent:.0f} % of samples {starved} above {self.cpu_threshold:g} %"
         if found.percent <= self.threshold:

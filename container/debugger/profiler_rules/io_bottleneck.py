@@ -1,12 +1,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from container.debugger.profiler_rules.base import NO_SAMPLES, ProfilerRule
+from container.debugger.profiler_rules.base import ProfilerRule
 from container.debugger.profiler_rules.job import JobFacts
 from container.debugger.profiler_rules.job_profile import Profile
 from container.debugger.profiler_rules.loading import loading_advice, loading_message
 from container.debugger.profiler_rules.samples import IO_WAIT
-from container.debugger.profiler_rules.starvation import has_gpu, some_core, starvation
+from container.debugger.profiler_rules.starvation import has_gpu, missing, some_core, starvation
 from container.debugger.verdict import Issue, Verdict
 
 FASTER = "Use input mode File instead of FastFile, or a faster volume: reading files holds training up."
@@ -25,14 +25,8 @@ class IOBottleneck(ProfilerRule):
     def look(self, profile: Profile, job: JobFacts) -> Verdict:
         with_gpu = has_gpu(profile)
         found = starvation(profile, IO_WAIT, self.gpu_threshold, some_core(self.io_threshold))
-        if not found.samples:
-            return self.not_evaluated(NO_SAMPLES)
-        if found.samples < self.patience:
-            return self.not_evaluated(
-                f"{found.samples} samples; it takes {self.patience}, so train longer", found.samples
-            )
-        if not with_gpu and profile.waiting is None:
-            return self.not_evaluated("no GPU, and no steps whose waits for data are known", found.samples)
+        if lacking := missing(found, profile, self.patience):
+            return self.not_evaluated(lacking, found.samples)
         starved = "a GPU idled" if with_gpu else "steps waited for data"
         measured = (
             f"In {found.percent:.0f} % of samples {starved} while a core waited for disks above {self.io_threshold:g} %"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from container.debugger.profiler_rules.base import NO_SAMPLES
 from container.debugger.profiler_rules.job_profile import Profile
 from container.debugger.profiler_rules.phrases import Floats
 from container.debugger.profiler_rules.samples import GPU, Samples
@@ -27,6 +28,17 @@ class Starvation:
     @property
     def percent(self) -> float:
         return 100 * len(self.moments) / max(1, self.samples)
+
+
+def missing(found: Starvation, profile: Profile, patience: int) -> str:
+    """What a verdict lacks, to complete `Not enough data: ...`; empty if it lacks nothing."""
+    if not found.samples:
+        return NO_SAMPLES
+    if found.samples < patience:
+        return f"{found.samples} samples; it takes {patience}, so train longer"
+    if not has_gpu(profile) and profile.waiting is None:
+        return "no GPU, and no steps whose waits for data are known"
+    return ""
 
 
 def starvation(
