@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from container import contract
+from container.data.augmentation import augmentation
 from container.data.channels import read_channel
-from container.data.dataset import BatchSampler, ImageDataset, augmentation, batches, make_loader
+from container.data.dataset import BatchSampler, ImageDataset, batches, make_loader
 from container.data.decode import decode_image
 from container.model.artifact import load_artifact, save_artifact
 from container.model.backbone import make_backbone

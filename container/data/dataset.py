@@ -2,19 +2,17 @@
 
 import hashlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import v2
 
+from container.data.augmentation import Crop
 from container.data.channels import Channel
 from container.data.decode import decode_image
 from container.errors import ChannelError, ImageError
-
-Crop = Callable[[Tensor], Tensor]  # uint8 (3, H, W) -> uint8 (3, S, S)
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,17 @@ class Batch:
 
 
 class ImageDataset(Dataset):
-    """Examples of a channel, looked up by (epoch, index). `crop` gives every image the network's input size."""
+    """Examples of a channel, looked up by (epoch, index). `crop` gives every image the network's input size.
 
-    def __init__(self, channel: Channel, crop: Crop, seed: int = 0) -> None:
+    `side` is how many pixels of an image's shorter side `crop` needs: large JPEGs are decoded at a fraction of their
+    size. 0 decodes all in full.
+    """
+
+    def __init__(self, channel: Channel, crop: Crop, seed: int = 0, side: int = 0) -> None:
         self.channel = channel
         self.crop = crop
         self.seed = seed
+        self.side = side
 
     def __len__(self) -> int:
         return len(self.channel)
@@ -42,11 +45,12 @@ class ImageDataset(Dataset):
         epoch, index = key
         path = self.channel.files[index]
         try:
-            image = decode_image(path.read_bytes())
+            image = decode_image(path.read_bytes(), side=self.side)
         except (ImageError, OSError) as error:
             # Returned, not raised: a loader's process would bury the sentence in a traceback.
             return ChannelError(f"{path} was readable when the job started and is no longer: {error}")
-        torch.manual_seed(random_seed(self.seed, "augment", epoch, index))
+        # The CPU's generator alone: torch.manual_seed also notes the seed for other devices, with a stack trace.
+        torch.default_generator.manual_seed(random_seed(self.seed, "augment", epoch, index))
         return self.crop(image), self.channel.labels[index], index
 
 
@@ -55,11 +59,20 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
 
     A global batch of `batch_size` examples is dealt to `world_size` processes x `accumulation_steps` slices. A last
     batch that is less than half full is dropped, however many processes there are: so all numbers of them train on
-    the same examples, and no slice is left with one, which batch normalisation cannot take.
+    the same examples, and no slice is left with one, which batch normalisation cannot take. With `views` the epochs
+    show so many views of each example, in turn; 0: a new one every epoch.
     """
 
     def __init__(
-        self, num_examples: int, batch_size: int, *, rank: int, world_size: int, accumulation_steps: int, seed: int
+        self,
+        num_examples: int,
+        batch_size: int,
+        *,
+        rank: int,
+        world_size: int,
+        accumulation_steps: int,
+        seed: int,
+        views: int = 0,
     ) -> None:
         self.num_examples = num_examples
         self.batch_size = batch_size
@@ -67,11 +80,15 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
         self.world_size = world_size
         self.accumulation_steps = accumulation_steps
         self.seed = seed
+        self.views = views
         self.epoch = 0
         self.first_step = 0
 
     def start_at(self, epoch: int, step: int = 0) -> None:
         self.epoch, self.first_step = epoch, step
+
+    def view_of(self, epoch: int) -> int:
+        return epoch % self.views if self.views else epoch
 
     def global_batches(self) -> list[list[int]]:
         """Indices of every global batch of this epoch, those already trained included."""
@@ -84,10 +101,11 @@ class BatchSampler(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         slices = self.accumulation_steps * self.world_size
+        view = self.view_of(self.epoch)
         for batch in self.global_batches()[self.first_step :]:
             for part in range(self.accumulation_steps):
                 own = batch[part * self.world_size + self.rank :: slices]
-                yield [(self.epoch, index) for index in own]
+                yield [(view, index) for index in own]
 
     def __len__(self) -> int:
         return (len(self.global_batches()) - self.first_step) * self.accumulation_steps
@@ -122,24 +140,12 @@ def make_loader(dataset: ImageDataset, sampler: Sampler, workers: int, pin_memor
     )
 
 
-def batches(loader: DataLoader) -> Iterator[Batch]:
+def batches(loader: Iterable[Batch | ChannelError]) -> Iterator[Batch]:
     """The loader's batches. Raises ChannelError for an image that has become unreadable."""
     for item in loader:
         if isinstance(item, ChannelError):
             raise item
         yield item
-
-
-def augmentation(name: str, image_size: int, crop: Crop) -> Crop:
-    """The training view of an image for the hyperparameter `augment`: `none` is the evaluation's centre crop."""
-    if name == "none":
-        return crop
-    flip = v2.RandomHorizontalFlip()
-    if name == "basic":
-        return v2.Compose([v2.RandomResizedCrop(image_size, scale=(0.35, 1.0), antialias=True), flip])
-    assert name == "strong", name
-    wide_crop = v2.RandomResizedCrop(image_size, scale=(0.08, 1.0), antialias=True)
-    return v2.Compose([wide_crop, flip, v2.ColorJitter(0.4, 0.4, 0.4, 0.05), v2.RandomRotation(15)])
 
 
 def random_seed(seed: int, purpose: str, epoch: int, position: int) -> int:
@@ -155,8 +161,11 @@ def _collate(examples: list[tuple[Tensor, int, int] | ChannelError]) -> Batch | 
             return example
         good.append(example)
     images, labels, indices = zip(*good, strict=True)
-    stacked = torch.stack(images).contiguous(memory_format=torch.channels_last)
-    return Batch(stacked, torch.tensor(labels), torch.tensor(indices))
+    shape = (len(images), *images[0].shape)
+    batch = torch.empty(shape, dtype=images[0].dtype, memory_format=torch.channels_last)
+    for place, image in zip(batch, images, strict=True):
+        place.copy_(image)
+    return Batch(batch, torch.tensor(labels), torch.tensor(indices))
 
 
 def _start_worker(_: int) -> None:

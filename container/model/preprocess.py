@@ -1,5 +1,7 @@
 """Decoded image -> the network's input, as tensor operations that training, evaluation and the artifact share."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +11,11 @@ from torch import Tensor, nn
 CROP_SHARE = 224 / 256
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+
+
+def decode_side(image_size: int) -> int:
+    """The fewest pixels of an image's shorter side that give the centre crop without enlarging it: 256 for 224."""
+    return math.ceil(image_size / CROP_SHARE)
 
 
 class Preprocess(nn.Module):

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from container.data.augmentation import augmentation
 from container.data.channels import Channel, read_channel
 from container.data.dataset import (
     BatchSampler,
     ImageDataset,
     ShardSampler,
-    augmentation,
     batches,
     make_loader,
     random_seed,

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
+from bench.photos import photo
 from container.data.decode import decode_image
 from container.errors import ImageError
 
@@ -137,9 +139,10 @@ def test_the_first_frame_of_an_animation_is_taken(file_format):
     ],
     ids=["nothing", "text", "gif", "truncated jpeg", "truncated png"],
 )
-def test_what_is_no_whole_jpeg_png_or_webp_is_refused(body, code):
+@pytest.mark.parametrize("side", [0, 8])
+def test_what_is_no_whole_jpeg_png_or_webp_is_refused(body, code, side):
     with pytest.raises(ImageError) as refusal:
-        decode_image(body)
+        decode_image(body, side=side)
     assert refusal.value.code == code
 
 
@@ -159,6 +162,51 @@ def test_the_pixel_limit_is_inclusive():
         decode_image(body, max_pixels=127)
 
 
+def test_the_pixel_limit_counts_the_headers_size_whatever_is_decoded():
+    body = encode(Image.new("RGB", (64, 32)), "JPEG")
+    assert decode_image(body, max_pixels=2048, side=4).shape == (3, 4, 8)
+    with pytest.raises(ImageError, match="64x32 pixels; at most 2047"):
+        decode_image(body, max_pixels=2047, side=4)
+
+
+@pytest.mark.parametrize(
+    ("side", "shape"),
+    [(0, (61, 90)), (61, (61, 90)), (31, (61, 90)), (30, (31, 45)), (16, (31, 45)), (15, (16, 23)), (1, (8, 12))],
+)
+def test_a_jpeg_is_decoded_as_small_as_its_shorter_side_may_be(side, shape):
+    assert decode_image(encode(Image.new("RGB", (90, 61)), "JPEG"), side=side).shape[1:] == shape
+
+
+@pytest.mark.parametrize("side", [1, 61, 1000])
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_only_a_jpeg_is_decoded_smaller(file_format, side):
+    assert decode_image(encode(Image.new("RGB", (90, 61)), file_format), side=side).shape[1:] == (61, 90)
+
+
+def test_a_side_that_an_image_does_not_have_gives_all_of_it():
+    assert decode_image(encode(Image.new("RGB", (90, 61)), "JPEG"), side=1000).shape[1:] == (61, 90)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_smaller_decoding_shows_the_same_picture_in_every_mode(mode, progressive):
+    with Image.open(io.BytesIO(photo(3, (400, 300)))) as original:
+        body = encode(original.convert(mode), "JPEG", quality=90, progressive=progressive)
+    whole = decode_image(body).float()
+    half = decode_image(body, side=150).float()
+    assert half.shape == (3, 150, 200)
+    assert (F.avg_pool2d(whole, 2) - half).abs().mean() < 1.5  # of 255 levels: the two ways to halve it round apart
+
+
+def test_the_exif_orientation_of_a_jpeg_decoded_smaller_is_applied():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    image = decode_image(encode(red_over_blue().resize((80, 160)), "JPEG", exif=exif, quality=95), side=40)
+    assert image.shape == (3, 40, 80)
+    red, _, blue = image[:, 20, 10].tolist()
+    assert (red < 20, blue > 235) == (True, True)
+
+
 def test_bytes_damaged_anywhere_give_an_image_or_an_image_error():
     noise = Image.effect_noise((24, 24), 80)
     whole = [
@@ -175,7 +223,7 @@ def test_bytes_damaged_anywhere_give_an_image_or_an_image_error():
         for _ in range(chance.choice((1, 3, 9))):
             body[chance.randrange(len(body))] = chance.randrange(256)
         try:
-            assert decode_image(bytes(body)).shape[0] == 3
+            assert decode_image(bytes(body), side=chance.choice((0, 5))).shape[0] == 3
         except ImageError:
             refused += 1
     assert refused > 100

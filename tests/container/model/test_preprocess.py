@@ -3,7 +3,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from container.model.preprocess import MEAN, STD, Preprocess
+from bench.models import make_network
+from bench.photos import photo
+from container.data.decode import decode_image
+from container.model.preprocess import CROP_SHARE, MEAN, STD, Preprocess, decode_side
 
 
 def smooth_image(height: int, width: int) -> Tensor:
@@ -72,3 +75,29 @@ def test_the_memory_layout_of_an_image_does_not_change_a_pixel() -> None:
 def test_it_has_nothing_to_train_and_nothing_to_save() -> None:
     assert list(Preprocess(32).parameters()) == []
     assert Preprocess(32).state_dict() == {}
+
+
+@pytest.mark.parametrize("image_size", [1, 32, 96, 160, 224, 299, 384])
+def test_the_side_to_decode_is_the_smallest_whose_crop_is_not_enlarged(image_size: int) -> None:
+    side = decode_side(image_size)
+    assert round(side * CROP_SHARE) >= image_size
+    assert (side - 1) * CROP_SHARE < image_size
+
+
+def test_the_side_to_decode_is_torchvisions_256_for_224() -> None:
+    assert decode_side(224) == 256
+
+
+def test_a_photo_that_is_decoded_smaller_gets_the_same_label_and_probabilities() -> None:
+    network, preprocess = make_network(), Preprocess(224)
+    bodies = [photo(seed, size) for seed, size in enumerate([(1024, 768), (600, 520), (1500, 1100)])]
+    small = [decode_image(body, side=decode_side(224)) for body in bodies]
+    assert [min(image.shape[1:]) for image in small] == [384, 260, 275]
+    with torch.inference_mode():
+        expected = network(preprocess([decode_image(body) for body in bodies])).softmax(dim=1)  # (3, 133)
+        probabilities = network(preprocess(small)).softmax(dim=1)
+    assert torch.equal(probabilities.argmax(dim=1), expected.argmax(dim=1))
+    gap = (probabilities - expected).abs().sum(dim=1) / 2  # probability that moved to another class
+    between_photos = (expected[0] - expected[1]).abs().sum() / 2
+    assert gap.max() < 0.02
+    assert between_photos > 3 * gap.max()

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from container.data.augmentation import augmentation
 from container.data.channels import Channel, read_channel
-from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, augmentation, batches, make_loader
+from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, batches, make_loader
 from container.errors import TrainingError
 from container.model.preprocess import Preprocess
 from container.stop import Stopped
