@@ -22,6 +22,10 @@ TRAIN_CHANNELS = ("train", "training")
 VALID_CHANNELS = ("valid", "validation")
 TEST_CHANNELS = ("test",)
 PRETRAINED_CHANNELS = ("pretrained",)
+FEATURES_CHANNELS = ("features",)  # features that another job has computed; never written to
+
+# Ours: the folder where a job keeps features, where it is not the one beside its checkpoints.
+FEATURES_DIR_VARIABLE = "CLASSIFIER_FEATURES_DIR"
 
 BIND_TO_PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 DEFAULT_PORT = 8080

@@ -41,6 +41,25 @@ class Hyperparameters:
         "basic: random crop and flip; strong: wider crops, colour and rotation too",
         choices=("none", "basic", "strong"),
     )
+    feature_cache: str = setting(
+        "auto",
+        "with fine_tune=head, compute the backbone's features once and train on those; auto: where that saves work, "
+        "on: also where only other jobs can use them, off: never",
+        choices=("auto", "on", "off"),
+    )
+    cached_views: int = setting(
+        4,
+        "augmented views of each image that fine_tune=head trains on, one an epoch and then again from the first; "
+        "with feature_cache=off every epoch shows a new one",
+        minimum=1,
+        maximum=10_000,
+    )
+    feature_cache_mib: int = setting(
+        4096,
+        "most that cached features may take on the disk; what does not fit is not cached",
+        minimum=0,
+        maximum=2**30,
+    )
     mixed_precision: str = setting(
         "auto", "auto: bf16 on GPUs that have it, else no; fp16 needs a GPU", choices=("auto", "no", "bf16", "fp16")
     )
@@ -59,6 +78,12 @@ class Hyperparameters:
     )
     max_corrupt_share: float = setting(
         0.01, "share of a channel's files that may be unreadable and are skipped", minimum=0, maximum=1
+    )
+    precisions: str = setting(
+        "auto",
+        "auto: export the model in bf16 and int8 too, each only if it is faster than fp32 here and its top-1 on the "
+        "valid channel falls by 0.5 points at most; fp32: model.pt alone",
+        choices=("auto", "fp32"),
     )
     checkpoint_seconds: int = setting(
         300, "seconds between checkpoints inside an epoch; every epoch ends with one", minimum=1, maximum=86_400

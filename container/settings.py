@@ -23,6 +23,7 @@ class TrainSettings:
     output_dir: Path
     output_data_dir: Path
     checkpoint_dir: Path
+    features_dir: Path  # of cached features: read and written
     hosts: tuple[str, ...]
     current_host: str
     network_interface: str
@@ -42,6 +43,9 @@ class TrainSettings:
         config_dir = base_dir / "input" / "config"
         resource_config = read_json(config_dir / contract.RESOURCE_CONFIG_FILE)
         checkpoint_config = read_json(config_dir / contract.CHECKPOINT_CONFIG_FILE)
+        checkpoint_dir = under_base_dir(
+            checkpoint_config.get("LocalPath") or contract.BASE_DIR / "checkpoints", base_dir
+        )
         hosts = tuple(resource_config.get("hosts") or ["localhost"])
         return cls(
             base_dir=base_dir,
@@ -52,9 +56,9 @@ class TrainSettings:
             model_dir=base_dir / "model",
             output_dir=base_dir / "output",
             output_data_dir=base_dir / "output" / "data",
-            checkpoint_dir=under_base_dir(
-                checkpoint_config.get("LocalPath") or contract.BASE_DIR / "checkpoints", base_dir
-            ),
+            checkpoint_dir=checkpoint_dir,
+            # Beside the checkpoints, a spot job that goes on elsewhere finds its features too.
+            features_dir=Path(environ.get(contract.FEATURES_DIR_VARIABLE) or checkpoint_dir / "features"),
             hosts=hosts,
             current_host=resource_config.get("current_host") or hosts[0],
             network_interface=resource_config.get("network_interface_name") or "",

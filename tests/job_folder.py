@@ -40,6 +40,7 @@ FAST = {
     "fine_tune": "all",
     "learning_rate": "0.001",
     "debugger": "false",
+    "precisions": "fp32",
 }
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")

@@ -15,14 +15,18 @@ CONTAINER_DIR = PROJECT_DIR / "container"
 # fmt: off
 LAYERS = (
     "contract", "errors", "stop", "cores", "schema", "hyperparameters", "settings",
-    "data.decode", "data.channels", "data.dataset",
-    "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact",
+    "data.decode", "data.readable_files", "data.channels", "data.augmentation", "data.dataset",
+    "data.feature_cache", "data.feature_loader",
+    "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact", "model.precision",
+    "model.quantize", "model.low_precision",
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
     "training.workers", "training.failure", "training.metrics", "training.checkpoint",
     "training.optimization", "training.distributed", "training.splits", "training.loop", "training.progress",
-    "training.results", "training.build", "training.job", "training.debugging", "training.export", "training.finish",
+    "training.results", "training.build", "training.feature_keys", "training.features", "training.feature_build",
+    "training.job", "training.debugging", "training.export",
+    "training.variant_trial", "training.variants", "training.finish",
     "training.run", "training.train", "training.launch",
     "serving.settings", "serving.stopwatch", "serving.json_log", "serving.predictor", "serving.readiness",
     "serving.decode_request", "serving.encode_response", "serving.app", "serving.gunicorn_server", "serving.server",
@@ -31,7 +35,17 @@ LAYERS = (
 # fmt: on
 
 # All that serving and whatever it imports may know of the rest.
-SERVING_MAY_USE = {"contract", "errors", "stop", "cores", "schema", "data.decode", "model.preprocess", "model.artifact"}
+SERVING_MAY_USE = {
+    "contract",
+    "errors",
+    "stop",
+    "cores",
+    "schema",
+    "data.decode",
+    "model.preprocess",
+    "model.artifact",
+    "model.precision",
+}
 # What laptops and deployment scripts may know: names and settings, and how a picture is read.
 OUTSIDE_MAY_USE = {
     "contract",

@@ -15,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from container.data.decode import decode_image
+from container.data.readable_files import ReadableFiles
 from container.errors import ChannelError, ImageError
 
 IGNORED_FILES = ("Thumbs.db", "desktop.ini")  # what desktop systems leave; hidden files and folders are ignored too
@@ -33,9 +34,15 @@ class Channel:
     labels: tuple[int, ...]
     unreadable: tuple[tuple[Path, str], ...]  # path and reason of every file that was skipped
     fingerprint: str  # SHA-256 over class, path and content of every file
+    digests: tuple[bytes, ...]  # SHA-256 of the content of each of `files`
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def content(self) -> str:
+        """SHA-256 over the content of the readable files, in their order: equal ones hold the same pictures."""
+        return hashlib.sha256(b"".join(self.digests)).hexdigest()
 
     def counts(self) -> dict[str, int]:
         """Images per class, in the order of the class names."""
@@ -60,8 +67,9 @@ def read_channel(
     class_names: tuple[str, ...] | None = None,
     workers: int = 0,
     stop: Callable[[], None] = lambda: None,
+    readable: ReadableFiles | None = None,
 ) -> Channel:
-    """The channel's images, each decoded once to prove that it can be read.
+    """The channel's images, each decoded once to prove that it can be read, unless `readable` knows its content.
 
     `class_names` are those of the train channel, which every other channel must keep to. `stop` is called between
     files and may raise. Raises ChannelError if a class is unknown, nothing is readable, or more than
@@ -78,7 +86,10 @@ def read_channel(
             f"{', '.join(unknown[:NAMED_IN_ERROR])}; add them to train or remove them."
         )
     found = [(path, names.index(folder.name)) for folder in folders for path in _files(folder)]
-    verdicts = list(_verify([path for path, _ in found], f"reading {name}", workers, stop))
+    readable = readable or ReadableFiles()
+    known = readable.known()
+    verdicts = list(_verify([path for path, _ in found], f"reading {name}", workers, stop, known))
+    readable.add(sorted({digest for reason, digest in verdicts if not reason} - known))
     good = [item for item, (reason, _) in zip(found, verdicts, strict=True) if not reason]
     unreadable = [(path, reason) for (path, _), (reason, _) in zip(found, verdicts, strict=True) if reason]
     _check_share(name, root, len(found), unreadable, max_corrupt_share)
@@ -90,6 +101,7 @@ def read_channel(
         labels=tuple(label for _, label in good),
         unreadable=tuple(unreadable),
         fingerprint=_fingerprint(root, found, verdicts),
+        digests=tuple(digest for reason, digest in verdicts if not reason),
     )
 
 
@@ -120,6 +132,7 @@ def _subset(channel: Channel, name: str, indices: list[int]) -> Channel:
         name=name,
         files=tuple(channel.files[index] for index in indices),
         labels=tuple(channel.labels[index] for index in indices),
+        digests=tuple(channel.digests[index] for index in indices),
     )
 
 
@@ -135,30 +148,48 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
-def _verify(paths: list[Path], what: str, workers: int, stop: Callable[[], None]) -> Iterable[tuple[str, bytes]]:
+def _verify(
+    paths: list[Path], what: str, workers: int, stop: Callable[[], None], known: frozenset[bytes]
+) -> Iterable[tuple[str, bytes]]:
     """For each file the reason why it cannot be read ("" if it can) and the SHA-256 of its bytes."""
     progress = partial(tqdm, total=len(paths), desc=what, unit="image", disable=None, leave=False)
     if workers == 0:
         for path in progress(paths):
             stop()
-            yield verify_image(path)
+            yield verify_image(path, known)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        for verdict in progress(pool.map(verify_image, paths, chunksize=16)):
+    # Forked processes get what is known as it lies in memory, and not again with every file.
+    start = partial(ProcessPoolExecutor, mp_context=get_context("fork"), initializer=_know, initargs=(known,))
+    with start(workers) as pool:
+        for verdict in progress(pool.map(_verify_in_pool, paths, chunksize=16)):
             stop()
             yield verdict
 
 
-def verify_image(path: Path) -> tuple[str, bytes]:
+_KNOWN: list[frozenset[bytes]] = []  # of a pool's process
+
+
+def _know(known: frozenset[bytes]) -> None:
+    _KNOWN[:] = [known]
+
+
+def _verify_in_pool(path: Path) -> tuple[str, bytes]:
+    return verify_image(path, *_KNOWN)
+
+
+def verify_image(path: Path, known: frozenset[bytes] = frozenset()) -> tuple[str, bytes]:
     try:
         body = path.read_bytes()
     except OSError as error:
         return f"cannot be read: {error.strerror}", b""
+    digest = hashlib.sha256(body).digest()
+    if digest in known:
+        return "", digest
     try:
         decode_image(body)
     except ImageError as error:
-        return str(error), hashlib.sha256(body).digest()
-    return "", hashlib.sha256(body).digest()
+        return str(error), digest
+    return "", digest
 
 
 def _check_share(name: str, root: Path, total: int, unreadable: list[tuple[Path, str]], max_share: float) -> None:

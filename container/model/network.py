@@ -33,3 +33,18 @@ class Network(nn.Module):
         for module in self._kept_in_eval:
             module.eval()
         return self
+
+
+class OnFeatures(nn.Module):
+    """Features -> logits: the head of a network whose backbone has done its part before. They share the head."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.head = network.head
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, K) for features (N, D)."""
+        return self.head(features)
+
+    def _get_name(self) -> str:
+        return Network.__name__  # the head's tensors are saved under one name, wherever its features come from

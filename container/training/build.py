@@ -8,12 +8,20 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from container import contract
+from container.data.augmentation import augmentation, augmentation_side
 from container.data.channels import Channel
-from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, augmentation, make_loader, random_seed
+from container.data.dataset import (
+    BatchSampler,
+    ImageDataset,
+    ShardSampler,
+    make_loader,
+    random_seed,
+)
 from container.errors import SettingsError
+from container.hyperparameters import Hyperparameters
 from container.model.backbone import make_backbone
 from container.model.network import Network
-from container.model.preprocess import Preprocess
+from container.model.preprocess import Preprocess, decode_side
 from container.settings import TrainSettings
 from container.training.distributed import Group
 from container.training.loop import Trainer
@@ -21,7 +29,7 @@ from container.training.optimization import choose_precision, class_weights, lea
 from container.training.workers import choose_workers
 
 
-def make_network(settings: TrainSettings, group: Group, num_classes: int) -> nn.Module:
+def make_network(settings: TrainSettings, group: Group, num_classes: int) -> Network:
     """The network on this process's device, with the same weights in every process."""
     hyperparameters = settings.hyperparameters
     torch.manual_seed(random_seed(hyperparameters.seed, "weights", 0, 0))
@@ -74,7 +82,8 @@ def _wrap(network: nn.Module) -> nn.Module:
         return DistributedDataParallel(network, broadcast_buffers=False)
 
 
-def make_sampler(settings: TrainSettings, group: Group, train: Channel) -> BatchSampler:
+def make_sampler(settings: TrainSettings, group: Group, train: Channel, views: int = 0) -> BatchSampler:
+    """The order of the train channel's images; `views` is BatchSampler's."""
     hyperparameters = settings.hyperparameters
     slices = group.world_size * hyperparameters.accumulation_steps
     # Batch normalisation needs two images in every slice, of a last batch that is half full too.
@@ -91,23 +100,37 @@ def make_sampler(settings: TrainSettings, group: Group, train: Channel) -> Batch
         world_size=group.world_size,
         accumulation_steps=hyperparameters.accumulation_steps,
         seed=hyperparameters.seed,
+        views=views,
     )
+
+
+def slice_size(settings: TrainSettings, group: Group) -> int:
+    """Images of one forward pass of one process."""
+    hyperparameters = settings.hyperparameters
+    return max(1, hyperparameters.batch_size // (group.world_size * hyperparameters.accumulation_steps))
+
+
+def make_dataset(hyperparameters: Hyperparameters, channel: Channel, *, augmented: bool) -> ImageDataset:
+    """The channel's images as the network takes them, cropped on the CPU whatever the network's device."""
+    size = hyperparameters.image_size
+    crop, side = Preprocess(size).crop, decode_side(size)
+    if not augmented:
+        return ImageDataset(channel, crop, side=side)
+    view = augmentation(hyperparameters.augment, size, crop)
+    side = augmentation_side(hyperparameters.augment, size, side)
+    return ImageDataset(channel, view, hyperparameters.seed, side)
 
 
 def make_loaders(
     settings: TrainSettings, group: Group, splits: dict[str, Channel], sampler: BatchSampler, cores: int
 ) -> dict[str, DataLoader]:
     """A loader per split: `train` in the sampler's order with augmentation, the others in order without."""
-    hyperparameters = settings.hyperparameters
-    size = hyperparameters.image_size
-    crop = Preprocess(size).crop  # in the loader's processes, on the CPU, whatever the network's device
-    slice_size = max(1, hyperparameters.batch_size // (group.world_size * hyperparameters.accumulation_steps))
-    workers = choose_workers(hyperparameters.workers, cores, batch_bytes=3 * size * size * slice_size)
-    pin_memory = group.device.type == "cuda"
-    view = augmentation(hyperparameters.augment, size, crop)
-    train = ImageDataset(splits["train"], view, hyperparameters.seed)
-    loaders = {"train": make_loader(train, sampler, workers, pin_memory)}
-    for name in splits.keys() - {"train"}:
-        shard = ShardSampler(len(splits[name]), slice_size, rank=group.rank, world_size=group.world_size)
-        loaders[name] = make_loader(ImageDataset(splits[name], crop), shard, workers, pin_memory)
+    hyperparameters, batch_size = settings.hyperparameters, slice_size(settings, group)
+    workers = choose_workers(hyperparameters.workers, cores, batch_bytes=3 * hyperparameters.image_size**2 * batch_size)
+    loaders = {}
+    for name, channel in splits.items():
+        shard = ShardSampler(len(channel), batch_size, rank=group.rank, world_size=group.world_size)
+        dataset = make_dataset(hyperparameters, channel, augmented=name == "train")
+        order = sampler if name == "train" else shard
+        loaders[name] = make_loader(dataset, order, workers, pin_memory=group.device.type == "cuda")
     return loaders

@@ -19,7 +19,7 @@ def start_debugging(job: Job) -> None:
     trainer, eval_batches = job.trainer, len(job.loaders["valid"])
     trainer.debugger = start_debugger(
         job.settings,
-        job.network,
+        job.trainer.unwrapped,
         losses=[trainer.criterion, trainer.eval_criterion],
         gradient_scale=trainer.scaler.get_scale,
         steps_per_epoch=job.steps_per_epoch,

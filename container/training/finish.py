@@ -1,28 +1,41 @@
 """The end of a job: the best weights measured, exported and written down."""
 
 import dataclasses
+import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from container import contract
+from container.errors import UserError
+from container.stop import Stopped
 from container.training.export import export, versions
 from container.training.job import Job
 from container.training.metrics import Tally
-from container.training.results import write_results
+from container.training.results import write_metrics, write_results
+from container.training.variants import add_variants, remove_variants, sentence
 
 
-def finish(job: Job, stopped: bool) -> None:
-    """Measure the best weights, then write the artifact and the results. After a stop nothing more is measured."""
-    job.network.load_state_dict(job.progress.weights_to_export(job.network))
+def finish(job: Job, stopped: bool, check: Callable[[], None]) -> None:
+    """Measure the best weights, then write the artifacts and the results. After a stop nothing more is measured.
+
+    `check` raises Stopped once a stop is asked for; it is called while the variants are made, which may then be left.
+    """
+    job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
     class_names = list(job.splits["train"].class_names)
     measured = "test" if "test" in job.splits else "valid"
+    if not stopped:
+        job.prepare(measured, 0, lambda: None)
     tally = Tally.empty(len(class_names)) if stopped else job.trainer.evaluate(job.loaders[measured])
     if job.group.is_main:
         write(job, class_names, measured, tally, stopped)
+        if not stopped and job.settings.hyperparameters.precisions == "auto":
+            write_variants(job, check)
     job.group.wait()  # a host that leaves first may take the others down with it, as in the SDK's local mode
 
 
 def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped: bool) -> None:
+    remove_variants(job.settings.model_dir)
     summary = summarize(job, {} if stopped or measured == "valid" else tally.summary(), stopped)
     model_path = job.settings.model_dir / contract.MODEL_FILE
     difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])
@@ -32,6 +45,24 @@ def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped
     if stopped:
         print(f"Stopped as asked; start again with the same {job.settings.checkpoint_dir} to go on.", flush=True)
     print(f"Model artifact: {model_path}\nResults: {job.settings.output_data_dir}", flush=True)
+
+
+def write_variants(job: Job, check: Callable[[], None]) -> None:
+    """The model in fewer bits, and in metrics.json what became of it. Model and results are written before."""
+    model_path = job.settings.model_dir / contract.MODEL_FILE
+    seed = job.settings.hyperparameters.seed
+    try:
+        trials = add_variants(model_path, job.trainer.preprocess, job.network, job.splits, seed, check)
+    except Stopped:
+        print("Stopped as asked, before the model was tried in bf16 and int8; model.pt is complete.", flush=True)
+        return
+    except (UserError, OSError) as error:  # a picture that is gone, a full disk: the model is good without
+        print(f"The model was not tried in bf16 and int8: {error}", flush=True)
+        return
+    for trial in trials:
+        print(sentence(trial), flush=True)
+    metrics_path = job.settings.output_data_dir / contract.METRICS_FILE
+    write_metrics(job.settings.output_data_dir, {**json.loads(metrics_path.read_text()), "variants": trials})
 
 
 def summarize(job: Job, test: dict[str, float], stopped: bool) -> dict[str, Any]:

@@ -1,22 +1,26 @@
 """A training job under way: its parts, where it stands, and its checkpoints."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from container.cores import available_cores
 from container.data.channels import Channel
 from container.data.dataset import BatchSampler
 from container.errors import CheckpointError
+from container.model.network import Network, OnFeatures
 from container.settings import TrainSettings
-from container.training.build import make_loaders, make_network, make_sampler, make_trainer
+from container.training.build import make_loaders, make_network, make_sampler, make_trainer, slice_size
 from container.training.checkpoint import load_checkpoint, refuse_other_job, save_checkpoint
 from container.training.distributed import Group
-from container.training.loop import Trainer
+from container.training.feature_build import feature_loaders, make_features, num_views
+from container.training.feature_keys import weights_digest
+from container.training.features import JobFeatures
+from container.training.loop import Loader, Trainer
 from container.training.metrics import Tally
 from container.training.progress import Progress
 
@@ -28,6 +32,10 @@ NOT_IN_CHECKPOINT = (
     "max_corrupt_share",
     "debugger",
     "rules",
+    "feature_cache",
+    "feature_cache_mib",
+    "cached_views",  # what it comes to is in there
+    "precisions",
 )
 
 
@@ -36,25 +44,37 @@ class Job:
     settings: TrainSettings
     group: Group
     splits: dict[str, Channel]
-    network: nn.Module  # without the wrapper for several processes
+    network: Network  # without the wrapper for several processes
+    features: JobFeatures | None  # that the head is trained on; None: the network is, on images
     trainer: Trainer
     sampler: BatchSampler
-    loaders: dict[str, DataLoader]
+    loaders: dict[str, Loader]
     progress: Progress
 
     @classmethod
     def start(cls, settings: TrainSettings, group: Group, splits: dict[str, Channel]) -> "Job":
         """A new job, or the one whose checkpoint lies in the checkpoint folder."""
         train = splits["train"]
-        sampler = make_sampler(settings, group, train)
+        sampler = make_sampler(settings, group, train, num_views(settings.hyperparameters))
         network = make_network(settings, group, len(train.class_names))
-        trainer = make_trainer(settings, group, network, train, len(sampler.global_batches()))
         cores = max(1, available_cores() // settings.processes_per_host)
-        loaders = make_loaders(settings, group, splits, sampler, cores)
+        features = make_features(settings, group, splits, network, cores)
+        trained: nn.Module = network if features is None else OnFeatures(network)
+        trainer = make_trainer(settings, group, trained, train, len(sampler.global_batches()))
+        loaders: dict[str, Loader] = {}
+        if features is None:
+            loaders.update(make_loaders(settings, group, splits, sampler, cores))
+        else:
+            loaders.update(feature_loaders(features, splits, sampler, slice_size(settings, group)))
         progress = Progress(num_classes=len(train.class_names))
-        job = cls(settings, group, splits, network, trainer, sampler, loaders, progress)
+        job = cls(settings, group, splits, network, features, trainer, sampler, loaders, progress)
         job._resume()
         return job
+
+    @property
+    def changing(self) -> nn.Module:
+        """The part of the network that training changes: all that a checkpoint has to hold."""
+        return self.network.head if self.network.backbone_is_frozen else self.network
 
     @property
     def labels(self) -> Tensor:
@@ -74,10 +94,17 @@ class Job:
             return True
         return bool(patience) and self.progress.epochs_since_best >= patience
 
+    def prepare(self, split: str, view: int, check: Callable[[], None]) -> None:
+        """Have the features of a view ready, where the job trains on features. `check` may raise Stopped meanwhile."""
+        if self.features is not None:
+            with self.trainer.debugger.phase("Features", split):
+                # Several processes must agree before one of them stops; they do after every training step.
+                self.features.prepare(split, view, check if self.group.world_size == 1 else lambda: None)
+
     def save(self) -> None:
         if self.group.is_main:
             with self.trainer.debugger.phase("Checkpoint", "save"):
-                state = {"identity": self._identity(), **self.progress.to_state(self.network, self.trainer)}
+                state = {"identity": self._identity(), **self.progress.to_state(self.changing, self.trainer)}
                 save_checkpoint(self.settings.checkpoint_dir, self.num_steps_trained, state)
 
     @property
@@ -101,12 +128,14 @@ class Job:
         if isinstance(outcome, CheckpointError):
             raise outcome
         if outcome is not None:
-            self.progress = Progress.from_state(outcome, self.network, self.trainer)
+            self.progress = Progress.from_state(outcome, self.changing, self.trainer)
 
     def _identity(self) -> dict[str, Any]:
         """What makes a checkpoint this job's: the data, and every hyperparameter that the weights depend on."""
         given = dataclasses.asdict(self.settings.hyperparameters)
         return {
             "fingerprint": self.splits["train"].fingerprint,
+            "frozen": weights_digest(self.network.backbone) if self.network.backbone_is_frozen else "",
+            "views": self.sampler.views,
             **{name: value for name, value in given.items() if name not in NOT_IN_CHECKPOINT},
         }

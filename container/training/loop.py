@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from container.data.dataset import Batch, BatchSampler, batches, random_seed
+from container.data.feature_loader import FeatureLoader
 from container.debugger.debugger import EVAL, TRAIN, Debugger
 from container.errors import TrainingError
 from container.model.preprocess import Preprocess
@@ -21,6 +22,7 @@ from container.training.distributed import Group
 from container.training.metrics import Tally
 from container.training.optimization import set_learning_rate
 
+Loader = DataLoader | FeatureLoader
 GO_ON, CHECKPOINT, STOP = 0, 1, 2  # what the processes agree on after every step; the highest wins
 
 
@@ -47,9 +49,15 @@ class Trainer:
         self.eval_criterion = nn.CrossEntropyLoss()
         self.scaler = torch.amp.GradScaler(self.group.device.type, enabled=self.precision is torch.float16)
 
+    @property
+    def unwrapped(self) -> nn.Module:
+        """The network without the wrapper for several processes."""
+        network: nn.Module = getattr(self.network, "module", self.network)
+        return network
+
     def train_one_epoch(
         self,
-        loader: DataLoader,
+        loader: Loader,
         sampler: BatchSampler,
         labels: Tensor,
         tally: Tally,
@@ -106,7 +114,7 @@ class Trainer:
         images, labels = part.images.to(device, non_blocking=True), part.labels.to(device, non_blocking=True)
         autocast = torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32)
         with self.debugger.phase("Forward"), autocast:
-            logits = self.network(self.preprocess.normalize(images))  # (n, K)
+            logits = self.network(self._inputs(images))  # (n, K)
             mean = self.criterion(logits.float(), labels)
         weight = self.class_weights[labels].sum()
         # Each slice counts by its weight in the global batch, so that slices of any sizes sum to the batch's mean;
@@ -116,6 +124,10 @@ class Trainer:
             self.scaler.scale(loss).backward()
             tally.add(mean.item() * weight.item(), weight.item(), logits.detach(), labels)  # waits for the GPU's work
         return mean.detach()
+
+    def _inputs(self, images: Tensor) -> Tensor:
+        """Images, uint8 (n, 3, S, S), normalised; features (n, D) as they are."""
+        return self.preprocess.normalize(images) if images.dim() == 4 else images
 
     def _synced_only_if(self, is_last: bool) -> AbstractContextManager:
         if isinstance(self.network, DistributedDataParallel) and not is_last:
@@ -131,9 +143,9 @@ class Trainer:
         yield from tqdm(steps, what, total=total, initial=first, unit="step", disable=silent, leave=False)
 
     @torch.inference_mode()
-    def evaluate(self, loader: DataLoader, check: Callable[[], None] = lambda: None) -> Tally:
+    def evaluate(self, loader: Loader, check: Callable[[], None] = lambda: None) -> Tally:
         """Sums over all processes of an evaluation channel, in full precision. `check` may raise between batches."""
-        network = getattr(self.network, "module", self.network)
+        network = self.unwrapped
         self.group.average_buffers(network)
         network.eval()
         tally = Tally.empty(len(self.class_weights))
@@ -149,6 +161,6 @@ class Trainer:
             part = next(parts)
         labels = part.labels.to(self.group.device)
         with self.debugger.phase("Forward"):
-            logits = network(self.preprocess.normalize(part.images.to(self.group.device))).float()  # (n, K)
+            logits = network(self._inputs(part.images.to(self.group.device))).float()  # (n, K)
             loss_sum = self.eval_criterion(logits, labels).item() * len(labels)
         tally.add(loss_sum, len(labels), logits, labels)

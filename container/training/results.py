@@ -15,8 +15,7 @@ LABELLED_CLASSES = 40  # more class names than this cannot be read on a confusio
 
 def write_results(folder: Path, summary: dict[str, Any], class_names: list[str], tally: Tally, split: str) -> None:
     """Write every file. `tally` is the exported model's, on the channel named `split`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / contract.METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+    write_metrics(folder, summary)
     with (folder / "confusion_matrix.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["true \\ predicted", *class_names])
@@ -27,6 +26,12 @@ def write_results(folder: Path, summary: dict[str, Any], class_names: list[str],
         report.writerows({"class": name, **row} for name, row in zip(class_names, tally.per_class(), strict=True))
     plot_curves(folder / "curves.png", summary["history"])
     plot_confusion(folder / "confusion_matrix.png", tally.confusion, class_names, split)
+
+
+def write_metrics(folder: Path, summary: dict[str, Any]) -> None:
+    """Write metrics.json alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / contract.METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
 
 
 def plot_curves(path: Path, history: list[dict[str, float]]) -> None:

@@ -52,12 +52,14 @@ def train(settings: TrainSettings, stop: StopRequest) -> None:
             raise
     finally:
         job.trainer.debugger.close()  # after a failure too; and a network with hooks cannot be exported
-    finish(job, stopped)
+    finish(job, stopped, stop.check)
 
 
 def run_epoch(job: Job, stop: StopRequest) -> None:
     """Train one epoch, or the rest of one, evaluate it, print its metrics and write a checkpoint."""
     progress, trainer = job.progress, job.trainer
+    job.prepare("train", job.sampler.view_of(progress.epoch), stop.check)
+    job.prepare("valid", 0, stop.check)
     started, first_count = time.perf_counter(), progress.tally.num_examples
     job.sampler.start_at(progress.epoch, progress.step)
     tally = trainer.train_one_epoch(
@@ -70,7 +72,7 @@ def run_epoch(job: Job, stop: StopRequest) -> None:
     except Stopped:
         job.save_inside_epoch(job.steps_per_epoch, tally)
         raise
-    progress.end_epoch(epoch_record(job, tally, valid, (tally.num_examples - first_count) / seconds), job.network)
+    progress.end_epoch(epoch_record(job, tally, valid, (tally.num_examples - first_count) / seconds), job.changing)
     if job.group.is_main:
         print_epoch(progress.history[-1], progress.epoch, job.settings.hyperparameters.num_epochs)
         if job.is_done and progress.epoch < job.settings.hyperparameters.num_epochs:

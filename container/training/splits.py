@@ -6,6 +6,7 @@ from pathlib import Path
 from container import contract
 from container.cores import available_cores
 from container.data.channels import Channel, read_channel, split_channel, split_roots
+from container.data.readable_files import ReadableFiles
 from container.errors import ChannelError
 from container.settings import TrainSettings
 from container.training.distributed import Group
@@ -40,6 +41,7 @@ def _read_splits(settings: TrainSettings, stop: Callable[[], None]) -> dict[str,
         raise ChannelError(f"There is no channel named 'train' (channels found: {found}); give the job one.")
     valid_root, test_root = settings.channel(contract.VALID_CHANNELS), settings.channel(contract.TEST_CHANNELS)
     roots = split_roots(train_root, valid_root, test_root)
+    readable = ReadableFiles(settings.features_dir)
     splits: dict[str, Channel] = {}
     for name, root in roots.items():
         splits[name] = read_channel(
@@ -49,6 +51,7 @@ def _read_splits(settings: TrainSettings, stop: Callable[[], None]) -> dict[str,
             class_names=splits["train"].class_names if splits else None,
             workers=available_cores() if available_cores() > 1 else 0,
             stop=stop,
+            readable=readable,
         )
         _describe(splits[name])
     if "valid" not in splits:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from container import contract
 from container.data.channels import read_channel
 from container.data.dataset import ImageDataset, ShardSampler, batches, make_loader
 from container.data.decode import decode_image
@@ -16,7 +17,10 @@ from container.model.artifact import load_artifact, save_artifact
 from container.model.backbone import make_backbone
 from container.model.network import Network
 from container.model.preprocess import Preprocess
+from container.settings import TrainSettings
+from container.training import build
 from container.training.checkpoint import load_checkpoint
+from container.training.distributed import Group
 from tests.conftest import TrainedJob
 from tests.job_folder import CLASS_NAMES, FAST
 
@@ -42,8 +46,9 @@ def test_the_artifact_answers_every_test_image_as_training_time_evaluation_did(t
     # Training-time evaluation: the best weights in an eager network, fed by the loader.
     checkpoint = load_checkpoint(trained_job.folder.checkpoint_dir)
     assert checkpoint is not None
-    network = make_network("resnet18", head="linear")
-    network.load_state_dict(checkpoint["best_weights"])
+    settings = TrainSettings.read({contract.BASE_DIR_VARIABLE: str(trained_job.folder.base_dir)})
+    network = build.make_network(settings, Group(0, 0, 1, torch.device("cpu")), len(CLASS_NAMES))  # the seed's backbone
+    network.head.load_state_dict(checkpoint["best_weights"])  # all that fine_tune=head has changed
     preprocess = Preprocess(SIZE)
     dataset = ImageDataset(channel, preprocess.crop)
     loader = make_loader(dataset, ShardSampler(len(channel), 4, rank=0, world_size=1), 0, pin_memory=False)

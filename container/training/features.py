@@ -1,0 +1,112 @@
+"""The features that a job trains its head on: found in the cache, or computed once for all jobs that share it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from container.data.dataset import batches
+from container.data.feature_cache import SUFFIX, FeatureCache, FeatureKey, Features, round_features
+from container.model.preprocess import Preprocess
+from container.training.distributed import Group
+
+POLL_SECONDS = 0.1
+Task = tuple[str, int]  # split, view
+Check = Callable[[], None]  # may raise Stopped
+
+
+@dataclass
+class JobFeatures:
+    """Views of the job's splits. `images(split, view)` is a loader of a whole split, in order."""
+
+    cache: FeatureCache
+    keys: dict[Task, FeatureKey]  # in the order in which the job needs them
+    images: Callable[[str, int], DataLoader]
+    backbone: nn.Module
+    preprocess: Preprocess
+    precisions: dict[str, torch.dtype]  # of each split's forward passes; float32 means no autocast
+    group: Group
+    num_views: int  # of the train channel
+    _open: dict[Task, Tensor] = field(default_factory=dict)
+
+    def view(self, split: str, view: int) -> Tensor:
+        """A view that `prepare` has made ready: (N, D), float16 or float32."""
+        return self._open[split, view]
+
+    def prepare(self, split: str, view: int, check: Check) -> None:
+        """Return once the view is there: read, computed here, or by another job. `check` may raise meanwhile."""
+        wanted, told = (split, view), False
+        while wanted not in self._open:
+            if self._find(wanted) or self._compute_if_free(wanted, check):
+                continue
+            # Another process computes it: this one may as well compute what comes next. Not where processes train
+            # together: the others would wait for it in the middle of a step.
+            if self.group.world_size == 1 and any(self._compute_if_free(task, check) for task in self._missing()):
+                continue
+            if not told:
+                print(f"Waiting for the features of {split} that another process computes.", flush=True)
+                told = True
+            time.sleep(POLL_SECONDS)
+            check()
+
+    def _missing(self) -> Iterator[Task]:
+        return (task for task, key in self.keys.items() if task not in self._open and not self.cache.has(key))
+
+    def _find(self, task: Task) -> bool:
+        found = self.cache.find(self.keys[task])
+        if found is not None:
+            self._open[task] = torch.from_numpy(found)
+        return found is not None
+
+    def _compute_if_free(self, task: Task, check: Check) -> bool:
+        """Whether the view is open now; False if another process is at it."""
+        try:
+            with self.cache.lock(self.keys[task]) as is_mine:
+                if not is_mine:
+                    return False
+                if not self._find(task):  # since it was looked for
+                    features = self._compute(task, check)
+                    self._open[task] = torch.from_numpy(features)
+                    names = {key.name + SUFFIX for key in self.keys.values()}
+                    self.cache.write(self.keys[task], features, keep=names)
+        except OSError as error:
+            print(f"The features of {task[0]} cannot be kept in {self.cache.folder} ({error}).", flush=True)
+            if task not in self._open:
+                self._open[task] = torch.from_numpy(self._compute(task, check))
+        return True
+
+    def _compute(self, task: Task, check: Check) -> Features:
+        """The view's features (N, D). They are held in memory until they are whole."""
+        split, view = task
+        loader, started = self.images(split, view), time.perf_counter()
+        label = f"features of {split}" + (f", view {view + 1} of {self.num_views}" if split == "train" else "")
+        rows: list[Features] = []
+        for part in tqdm(self._rows(loader, self.precisions[split]), label, len(loader), disable=None, leave=False):
+            rows.append(part)
+            check()
+        features = np.concatenate(rows)
+        seconds = time.perf_counter() - started
+        speed = len(features) / seconds
+        print(f"Computed {label}: {len(features)} images in {seconds:.1f} s, {speed:.0f} images/s.", flush=True)
+        if all(part.dtype == np.float16 for part in rows):
+            return features
+        print(f"float16 is too coarse for the features of {split}; they are kept as float32.", flush=True)
+        return features
+
+    def _rows(self, loader: DataLoader, precision: torch.dtype) -> Iterator[Features]:
+        device = self.group.device
+        enabled = precision is not torch.float32
+        self.backbone.eval()
+        for part in batches(loader):
+            with (
+                torch.inference_mode(),
+                torch.autocast(device.type, precision, enabled=enabled) if enabled else nullcontext(),
+            ):
+                features = self.backbone(self.preprocess.normalize(part.images.to(device, non_blocking=True)))
+            yield round_features(features.float().cpu().numpy())
