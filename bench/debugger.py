@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 
 from bench.errors import BenchError
+from bench.part import Part
 from bench.photos import write_class_folders
 from bench.record import Record, compare
 from bench.servers import PROJECT_DIR
@@ -91,3 +92,17 @@ def hook_config(interval: int) -> dict[str, object]:
         "HookParameters": {"train.save_interval": str(interval), "eval.end_step": "0"},
         "CollectionConfigurations": [{"CollectionName": name} for name in COLLECTIONS],
     }
+
+
+def measure_part(work_dir: Path, quick: bool) -> list[Record]:
+    size = {"images_per_class": 4, "epochs": 2} if quick else {"images_per_class": 40, "epochs": 11}
+    return bench_debugger(work_dir, rounds=1 if quick else 3, **size)
+
+
+PART = Part(
+    name="debugger",
+    help="what the debugger costs a training step",
+    title="Debugger, fp32",
+    measure=measure_part,
+    panels=lambda records: {"A training step with the debugger, resnet18 at 64 px, batch 16": records},
+)

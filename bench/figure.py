@@ -73,29 +73,3 @@ def _group_label(name: str, records: Sequence[Record]) -> str:
     short = f"concurrency {number}" if at else start.partition(":")[0] if ":" in start else start.partition(",")[0]
     ratios = [record.ratio for record in records if record.name == name and record.ratio is not None]
     return f"{short}\n{min(ratios):.2f}x as good" if ratios else short
-
-
-def serving_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
-    """The records of bench/serving.py that are drawn, by panel."""
-    starts = {
-        "Throughput": "requests at concurrency",
-        "Median latency": "latency p50 at concurrency",
-        "99th percentile of latency": "latency p99 at concurrency",
-        "Processor time per request": "processor time per request",
-        "Start to first prediction": "start to first prediction",
-        "Peak memory of all processes": "peak memory under load",
-    }
-    compared = [record for record in records if not record.peer.startswith("floor")]
-    return {
-        heading: [record for record in compared if record.name.startswith(start)] for heading, start in starts.items()
-    }
-
-
-def training_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
-    """The records of bench/training.py, by panel."""
-    return {"Training, resnet18 at 224 px, batch 32": records}
-
-
-def debugger_panels(records: Sequence[Record]) -> dict[str, Sequence[Record]]:
-    """The records of bench/debugger.py, by panel."""
-    return {"A training step with the debugger, resnet18 at 64 px, batch 16": records}

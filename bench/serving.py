@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import BenchError
-from bench.load import Load, measure
+from bench.load import Load, measure, require_hey
+from bench.part import Panels, Part
 from bench.photos import photo
 from bench.record import Record, compare
 from bench.servers import PROJECT_DIR, Side, our_server, plain_server, running, tree_cpu_seconds
@@ -39,6 +40,22 @@ class Round:
     cpu_ms_per_request: float
     prediction: dict[str, float]
     loads: dict[int, Load]  # by concurrency
+
+
+def serving_panels(records: Sequence[Record]) -> Panels:
+    """The records that are drawn, by panel."""
+    starts = {
+        "Throughput": "requests at concurrency",
+        "Median latency": "latency p50 at concurrency",
+        "99th percentile of latency": "latency p99 at concurrency",
+        "Processor time per request": "processor time per request",
+        "Start to first prediction": "start to first prediction",
+        "Peak memory of all processes": "peak memory under load",
+    }
+    compared = [record for record in records if not record.peer.startswith("floor")]
+    return {
+        heading: [record for record in compared if record.name.startswith(start)] for heading, start in starts.items()
+    }
 
 
 def bench_serving(work_dir: Path, rounds: int, seconds: float) -> list[Record]:
@@ -152,3 +169,14 @@ def run_module(name: str, *arguments: str) -> str:
     if answer.returncode:
         raise BenchError(f"{name} failed: {answer.stderr.strip().splitlines()[-1]}")
     return answer.stdout
+
+
+PART = Part(
+    name="serving",
+    help="requests/s, latency, start and memory",
+    title="Serving, fp32",
+    measure=lambda work_dir, quick: bench_serving(work_dir, rounds=1 if quick else 3, seconds=1 if quick else 4),
+    panels=serving_panels,
+    columns=3,
+    check=require_hey,
+)

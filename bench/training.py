@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.part import Part
 from bench.photos import write_class_folders
 from bench.record import Record, compare
 from bench.servers import PROJECT_DIR
@@ -126,3 +127,12 @@ def _stop(process: subprocess.Popen[str]) -> None:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:  # in the middle of an epoch, after Ctrl-C or a failure
             process.terminate()
+
+
+PART = Part(
+    name="training",
+    help="images/s of the training loop",
+    title="Training, fp32",
+    measure=lambda work_dir, quick: bench_training(work_dir, 1 if quick else 3, images_per_class=4 if quick else 16),
+    panels=lambda records: {"Training, resnet18 at 224 px, batch 32": records},
+)

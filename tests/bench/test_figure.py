@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.figure import draw, serving_panels
+from bench.figure import draw
 from bench.record import Record, compare
+from bench.serving import serving_panels
 
 
 def serving_records(peer: str) -> list[Record]:
