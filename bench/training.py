@@ -1,138 +1,138 @@
-"""Training: images/s of this project's loop and of a plain PyTorch loop, epoch by epoch in turn.
+"""Training: this project's loop, a plain PyTorch loop, fastai and timm's train.py, epoch by epoch in turn.
 
-Both read the same JPEGs, show the same kind of views (random crop and flip at 224), and train ResNet-18 with Adam in
-batches of 32, once the last layer alone and once all layers. Start-up and the first epoch are not counted.
+All read the same JPEGs, show the same kind of views (random crop and flip at 224) and train ResNet-18 from the same
+weights with Adam in batches of 32, once the last layer alone and once all layers; timm's script has no way to freeze
+a backbone. Start-up and the first epoch are not counted. This project's feature cache is off: it is the subject of
+bench/tuning.py.
 """
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.part import Part
+from bench.loops import PROJECT_DIR, Contender, Epoch, take_turns
+from bench.part import Panels, Part
+from bench.peers.environment import peer_python
 from bench.photos import write_class_folders
 from bench.record import Record, compare
-from bench.servers import PROJECT_DIR
 from container import contract
 from local_test.opt_ml import find_channels, lay_out
 
-PLAIN = "plain PyTorch loop"
+OURS, PLAIN, FASTAI, TIMM = "this project", "plain PyTorch loop", "fastai", "timm train.py"
+TIMM_VARIABLE = "TIMM_TRAIN"  # the path of timm's script, which no package holds
+PEERS_DIR = Path("bench") / "peers"
 NUM_CLASSES = 8
-STOP_SECONDS = 10
 HYPERPARAMETERS = {
     "backbone": "resnet18",
-    "pretrained": "none",
     "head": "linear",
     "image_size": "224",
     "batch_size": "32",
     "optimizer": "adam",
     "augment": "basic",
+    "feature_cache": "off",
     "num_epochs": "10000",  # the benchmark says when it is enough
     "checkpoint_seconds": "86400",
 }
 FINE_TUNE = {"head": "train the head only", "all": "train all layers"}
 
 
-class Loop:
-    """A training process that trains one epoch when told to."""
-
-    def __init__(self, name: str, process: subprocess.Popen[str], log_path: Path) -> None:
-        self.name = name
-        self._process = process
-        self._log_path = log_path
-        self._read_until("ready")
-
-    def train_one_epoch(self) -> float:
-        """Images per second of the next epoch."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        output = self._read_until("done")
-        found = re.search(contract.metric_regex("Images per second"), output)
-        if found is None:
-            raise BenchError(f"{self.name} printed no speed; see {self._log_path}.")
-        return float(found[1])
-
-    def _read_until(self, word: str) -> str:
-        assert self._process.stdout is not None
-        lines: list[str] = []
-        for line in self._process.stdout:
-            if line.strip() == word:
-                return "".join(lines)
-            lines.append(line)
-        raise BenchError(f"{self.name} ended with status {self._process.wait()}; see {self._log_path}.")
+def bench_training(work_dir: Path, rounds: int, train: int, valid: int) -> list[Record]:
+    """Records for each of FINE_TUNE, after `rounds` counted epochs of each loop; images per class."""
+    data = draw_photos(work_dir, train, valid)
+    weights = make_weights(work_dir)
+    records = []
+    for mode, what in FINE_TUNE.items():
+        epochs = take_turns(what, contenders(mode, work_dir, data, weights, rounds), rounds, work_dir)
+        records += records_of(what, epochs)
+    return records
 
 
-def bench_training(work_dir: Path, rounds: int, images_per_class: int) -> list[Record]:
-    """A record for each of FINE_TUNE, after `rounds` counted epochs of each loop."""
-    data = work_dir / f"photos-{images_per_class}"
+def draw_photos(work_dir: Path, train: int, valid: int) -> Path:
+    data = work_dir / f"photos-{train}-{valid}"
     if not data.is_dir():
-        print(f"training: drawing {NUM_CLASSES * (images_per_class + 1)} photos", flush=True)
-        write_class_folders(data, NUM_CLASSES, train=images_per_class, valid=1)
-    return [bench_mode(mode, name, work_dir, data, rounds) for mode, name in FINE_TUNE.items()]
+        print(f"Drawing {NUM_CLASSES * (train + valid)} photos", flush=True)
+        write_class_folders(data, NUM_CLASSES, train, valid)
+    return data
 
 
-def bench_mode(mode: str, name: str, work_dir: Path, data: Path, rounds: int) -> Record:
-    """Both loops with the hyperparameter fine_tune=`mode`, a process each, taking turns."""
-    run = lay_out(work_dir / f"run-{mode}", {**HYPERPARAMETERS, "fine_tune": mode}, find_channels(data), link=True)
+def make_weights(work_dir: Path) -> Path:
+    path = work_dir / "resnet18.pth"
+    subprocess.run([sys.executable, "-m", "bench.weights", str(path), str(NUM_CLASSES)], cwd=PROJECT_DIR, check=True)
+    return path
+
+
+def contenders(mode: str, work_dir: Path, data: Path, weights: Path, rounds: int) -> list[Contender]:
+    """All that can train what the hyperparameter fine_tune=`mode` trains."""
+    given = {**HYPERPARAMETERS, "fine_tune": mode, "pretrained": str(weights)}
+    run = lay_out(work_dir / f"run-{mode}", given, find_channels(data), link=True)
     for checkpoint in (run.root / "checkpoints").iterdir():
         checkpoint.unlink()
-    variables = {contract.BASE_DIR_VARIABLE: str(run.root)}
-    with ExitStack() as stack:
-        loops = [
-            stack.enter_context(_running("this project", ["bench.our_loop"], variables, work_dir)),
-            stack.enter_context(_running(PLAIN, ["bench.peers.plain_loop", str(data), mode], {}, work_dir)),
+    found = [
+        Contender(OURS, [sys.executable, "-m", "bench.our_loop"], {contract.BASE_DIR_VARIABLE: str(run.root)}),
+        Contender(PLAIN, [sys.executable, "-m", "bench.peers.plain_loop", str(data), mode, str(weights)]),
+        Contender(
+            FASTAI,
+            [
+                *(str(peer_python("fastai")), str(PEERS_DIR / "fastai_loop.py")),
+                *(str(data), mode, str(weights), str(rounds + 1)),
+            ],
+        ),
+    ]
+    if script := os.environ.get(TIMM_VARIABLE) if mode == "all" else None:
+        arguments = [str(Path(script).absolute()), str(data), str(weights), str(work_dir / "run-timm")]
+        found.append(Contender(TIMM, [str(peer_python("timm")), str(PEERS_DIR / "timm_loop.py"), *arguments]))
+    return found
+
+
+def records_of(what: str, epochs: dict[str, list[Epoch]]) -> list[Record]:
+    """Speed, time and accuracy of this project beside each peer's."""
+    ours = epochs[OURS]
+    records = []
+    for peer, theirs in epochs.items():
+        if peer == OURS:
+            continue
+        speeds = [[epoch.images_per_second for epoch in side] for side in (ours, theirs)]
+        seconds = [[epoch.seconds for epoch in side] for side in (ours, theirs)]
+        records += [
+            compare(f"{what}: training", "images/s", "higher", speeds[0], peer, speeds[1]),
+            compare(f"{what}: an epoch with validation", "s", "lower", seconds[0], peer, seconds[1]),
+            compare(
+                f"{what}: accuracy at the end", "share", "higher", [ours[-1].accuracy], peer, [theirs[-1].accuracy]
+            ),
         ]
-        speeds: dict[str, list[float]] = {loop.name: [] for loop in loops}
-        for number in range(rounds + 1):
-            count = f"round {number} of {rounds}" if number else "warm-up"
-            for loop in loops:
-                print(f"training, {name}, {count}: {loop.name}", flush=True)
-                speed = loop.train_one_epoch()
-                if number:
-                    speeds[loop.name].append(speed)
-    ours, theirs = speeds.values()
-    return compare(f"{name}, resnet18 at 224 px, batch 32", "images/s", "higher", ours, PLAIN, theirs)
+    return records
 
 
-@contextmanager
-def _running(name: str, module: list[str], variables: dict[str, str], logs: Path) -> Iterator[Loop]:
-    log_path = logs / f"{module[0]}.log"
-    inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    with log_path.open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module],
-            cwd=PROJECT_DIR,
-            env={**inherited, **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    try:
-        yield Loop(name, process, log_path)
-    finally:
-        _stop(process)
+def panels(records: Sequence[Record]) -> Panels:
+    """A panel of speeds for each of FINE_TUNE: they have different peers."""
+    speeds = [record for record in records if record.unit == "images/s"]
+    found = {what: [record for record in speeds if record.name.startswith(what)] for what in FINE_TUNE.values()}
+    return {f"{what.capitalize()}, resnet18 at 224 px, batch 32": own for what, own in found.items() if own}
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    with process:
-        assert process.stdin is not None
-        process.stdin.close()  # ends it, and its loader processes, in order
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:  # in the middle of an epoch, after Ctrl-C or a failure
-            process.terminate()
+def check() -> None:
+    script = os.environ.get(TIMM_VARIABLE)
+    if script is None:
+        print(f"training: timm's train.py is left out; {TIMM_VARIABLE}=path/to/train.py takes it in.", flush=True)
+    elif not Path(script).is_file():
+        raise BenchError(f"{TIMM_VARIABLE} is {script!r}, which is no file; give the path of timm's train.py.")
+    peer_python("fastai")
+
+
+def measure_part(work_dir: Path, quick: bool) -> list[Record]:
+    return bench_training(work_dir, rounds=1, train=8, valid=2) if quick else bench_training(work_dir, 5, 40, 8)
 
 
 PART = Part(
     name="training",
-    help="images/s of the training loop",
+    help=f"images/s of the training loop beside plain PyTorch, fastai and, with {TIMM_VARIABLE}=path/to/train.py "
+    "(from huggingface/pytorch-image-models), timm",
     title="Training, fp32",
-    measure=lambda work_dir, quick: bench_training(work_dir, 1 if quick else 3, images_per_class=4 if quick else 16),
-    panels=lambda records: {"Training, resnet18 at 224 px, batch 32": records},
+    measure=measure_part,
+    panels=panels,
+    columns=2,
+    check=check,
 )

@@ -1,8 +1,9 @@
 """The peer of training: a plain PyTorch loop as tutorials write it. Nothing of this project is in it.
 
-    python -m bench.peers.plain_loop DATA head|all
+    python -m bench.peers.plain_loop DATA head|all WEIGHTS
 
-Trains one epoch for each line on its standard input; after each it prints `Images per second: N`, then `done`.
+Trains one epoch for each line on its standard input; after each it prints `Images per second: N`, of the training
+part alone, and `Accuracy: N` on the valid images, then `done`.
 The optimizer, batch size, views of the images and network are those of bench/our_loop.py. DataLoader has one process
 per core, torch its own number of threads, and both start anew in every epoch, as they do by default.
 Source: PyTorch's tutorial "Transfer Learning for Computer Vision"; `head` fixes the backbone as there.
@@ -18,28 +19,34 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, models, transforms
 
+BATCH_SIZE = 32
+NORMALIZE = [transforms.ToTensor(), transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+VIEWS = {
+    "train": transforms.Compose(
+        [transforms.RandomResizedCrop(224, scale=(0.35, 1.0)), transforms.RandomHorizontalFlip(), *NORMALIZE]
+    ),
+    "valid": transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALIZE]),
+}
 
-def main(data: Path, trained: str) -> None:
-    transform = transforms.Compose(
-        [
-            transforms.RandomResizedCrop(224, scale=(0.35, 1.0)),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-        ]
-    )
-    dataset = datasets.ImageFolder(str(data / "train"), transform)
-    loader = DataLoader(dataset, batch_size=32, shuffle=True, num_workers=torch.get_num_threads())
-    model = models.resnet18(weights=None)
+
+def main(data: Path, trained: str, weights: Path) -> None:
+    splits = {name: datasets.ImageFolder(str(data / name), view) for name, view in VIEWS.items()}
+    loaders = {
+        name: DataLoader(split, batch_size=BATCH_SIZE, shuffle=name == "train", num_workers=torch.get_num_threads())
+        for name, split in splits.items()
+    }
+    model = models.resnet18(weights=None, num_classes=len(splits["train"].classes))
+    model.load_state_dict(torch.load(weights, weights_only=True))
     if trained == "head":
         for parameter in model.parameters():
             parameter.requires_grad = False
-    model.fc = nn.Linear(model.fc.in_features, len(dataset.classes))
+    model.fc = nn.Linear(model.fc.in_features, model.fc.out_features)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.001)
     criterion = nn.CrossEntropyLoss()
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(f"Images per second: {train_one_epoch(model, loader, optimizer, criterion):.6f}\ndone", flush=True)
+        print(f"Images per second: {train_one_epoch(model, loaders['train'], optimizer, criterion):.6f}", flush=True)
+        print(f"Accuracy: {evaluate(model, loaders['valid']):.6f}\ndone", flush=True)
 
 
 def train_one_epoch(
@@ -60,5 +67,16 @@ def train_one_epoch(
     return num_images / (time.perf_counter() - started)
 
 
+@torch.no_grad()
+def evaluate(model: nn.Module, loader: DataLoader[Any]) -> float:
+    """Share of the valid images that are named rightly."""
+    model.eval()
+    hits = num_images = 0
+    for images, labels in loader:
+        hits += int((model(images).argmax(1) == labels).sum())
+        num_images += len(images)
+    return hits / num_images
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
