@@ -17,7 +17,7 @@ from container.model.backbone import make_backbone
 from container.model.network import Network
 from container.model.preprocess import Preprocess
 from container.serving.app import create_app
-from container.serving.predictor import Predictor
+from container.serving.predictor import Layout, Predictor
 from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
 from container.training.checkpoint import load_checkpoint, save_checkpoint
@@ -32,8 +32,8 @@ SERVE = {"SERVE_TOP_K": "2"}
 
 
 def make_server(model_path: Path) -> Readiness:
-    predictor = Predictor(load_artifact(model_path), inferences=1, batch_size=8, timeout_seconds=60)
-    readiness = Readiness(predictor)
+    predictor = Predictor(load_artifact(model_path), Layout(), timeout_seconds=60)
+    readiness = Readiness(lambda: predictor)
     assert readiness.warm_up()
     return readiness
 

@@ -16,7 +16,7 @@ CONTAINER_DIR = PROJECT_DIR / "container"
 LAYERS = (
     "contract", "errors", "stop", "cores", "schema", "hyperparameters", "settings",
     "data.decode", "data.readable_files", "data.channels", "data.augmentation", "data.dataset",
-    "data.feature_cache", "data.feature_loader",
+    "data.feature_file", "data.feature_cache", "data.feature_loader",
     "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact", "model.precision",
     "model.quantize", "model.low_precision",
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
@@ -28,7 +28,8 @@ LAYERS = (
     "training.job", "training.debugging", "training.export",
     "training.variant_trial", "training.variants", "training.finish",
     "training.run", "training.train", "training.launch",
-    "serving.settings", "serving.stopwatch", "serving.json_log", "serving.predictor", "serving.readiness",
+    "serving.settings", "serving.memory", "serving.stopwatch", "serving.json_log", "serving.batcher", "serving.device",
+    "serving.predictor", "serving.load", "serving.readiness",
     "serving.decode_request", "serving.encode_response", "serving.app", "serving.gunicorn_server", "serving.server",
     "entrypoint",
 )

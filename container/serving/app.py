@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from container import contract
 from container.errors import RequestError
-from container.serving.decode_request import Limits, decode_request
+from container.serving.decode_request import Limits, View, decode_request
 from container.serving.encode_response import Outcome, choose_response_type, encode_response, error_body
 from container.serving.json_log import log_event
 from container.serving.readiness import Readiness
@@ -41,9 +41,8 @@ def create_app(settings: ServeSettings, readiness: Readiness) -> Flask:
     admission = threading.BoundedSemaphore(max(1, settings.threads - 1))
 
     @app.get("/ping")
-    def ping() -> Response:
-        readiness.predictor()
-        return Response(status=200)
+    def ping() -> dict[str, str]:
+        return {"status": "ready", **readiness.predictor().description}
 
     @app.post("/invocations")
     def invocations() -> Response:
@@ -65,8 +64,9 @@ def _answer(settings: ServeSettings, readiness: Readiness, limits: Limits) -> Re
     top_k = _read_top_k(settings.top_k)
     with stopwatch.measure("read"):
         body = _read_body(settings.max_body_bytes)
-    with stopwatch.measure("decode"):
-        images = decode_request(body, request.content_type, limits)
+    view = View(predictor.crop, predictor.decode_side)
+    with predictor.decoding(stopwatch), stopwatch.measure("decode"):
+        images = decode_request(body, request.content_type, limits, view)
     good = [image for image in images if not isinstance(image, RequestError)]
     g.num_images, g.num_bad_images = len(images), len(images) - len(good)
     if isinstance(images[0], RequestError) and not good:

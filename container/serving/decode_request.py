@@ -5,7 +5,7 @@ import binascii
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, File, MultipartDecoder
 
-from container.data.decode import decode_image
+from container.data.decode import count_pixels, decode_image
 from container.errors import ImageError, RequestError
 
 JSON_TYPE = "application/json"
@@ -35,7 +35,8 @@ IMAGE_TYPES = (
 STATUS_OF = {"empty_image": 400, "undecodable_image": 400, "too_many_pixels": 413}
 TEXT_FIELDS = 16  # fields of a form that are no images: ignored, up to this many
 
-Image = Tensor | RequestError  # uint8 (3, H, W), or why this one image cannot be had
+Crop = Callable[[Tensor], Tensor]  # uint8 (3, H, W) of any size -> what the network sees of it
+Image = Tensor | RequestError  # what `crop` made of it, or why this one image cannot be had
 
 
 @dataclass(frozen=True)
@@ -47,21 +48,32 @@ class Limits:
     request_pixels: int
 
 
-def decode_request(body: bytes, content_type: str | None, limits: Limits) -> list[Image]:
-    """The images of a request, at least one, in its order; one bad image among several takes its own error's place.
+@dataclass(frozen=True)
+class View:
+    """What is kept of each image as soon as it is decoded, so that one at a time is in memory in full.
+
+    `side`: pixels of the shorter side that `crop` needs, so that large JPEGs are decoded smaller; 0: all of them.
+    """
+
+    crop: Crop
+    side: int = 0
+
+
+def decode_request(body: bytes, content_type: str | None, limits: Limits, view: View) -> list[Image]:
+    """The views of a request's images, at least one, in its order; of several, a bad one's error takes its place.
 
     Raises RequestError 400, 413, 415 or 422 if the request as a whole cannot be read.
     """
     mimetype, parameters = parse_options_header(content_type)
     mimetype = mimetype.lower()
     if mimetype in IMAGE_TYPES:
-        return _decode_images([body], limits)
+        return _decode_images([body], limits, view)
     if mimetype == JSON_TYPE:
-        return _decode_images(_base64_images(_instances(body, limits)), limits)
+        return _decode_images(_base64_images(_instances(body, limits)), limits, view)
     if mimetype == MULTIPART_TYPE:
-        return _decode_images(_multipart_images(body, parameters.get("boundary", ""), limits), limits)
+        return _decode_images(_multipart_images(body, parameters.get("boundary", ""), limits), limits, view)
     if mimetype == NPY_TYPE:
-        return _npy_images(body, limits)
+        return [view.crop(image) for image in _npy_images(body, limits)]
     raise RequestError(
         415,
         "unsupported_content_type",
@@ -70,20 +82,24 @@ def decode_request(body: bytes, content_type: str | None, limits: Limits) -> lis
     )
 
 
-def _decode_images(encoded: Iterable[bytes | RequestError], limits: Limits) -> list[Image]:
+def _decode_images(encoded: Iterable[bytes | RequestError], limits: Limits, view: View) -> list[Image]:
     images: list[Image] = []
     pixels_left = limits.request_pixels
     for item in encoded:
-        image = item if isinstance(item, RequestError) else _decode_one(item, limits, pixels_left)
+        if isinstance(item, RequestError):
+            images.append(item)
+            continue
+        image = _decode_one(item, limits, pixels_left, view.side)
         if isinstance(image, Tensor):
-            pixels_left -= image.shape[1] * image.shape[2]
+            pixels_left -= count_pixels(item)  # of the file, however small it was decoded: those are what it costs
+            image = view.crop(image)
         images.append(image)
     return images
 
 
-def _decode_one(encoded: bytes, limits: Limits, pixels_left: int) -> Image:
+def _decode_one(encoded: bytes, limits: Limits, pixels_left: int, side: int) -> Image:
     try:
-        return decode_image(encoded, min(limits.image_pixels, pixels_left))
+        return decode_image(encoded, min(limits.image_pixels, pixels_left), side)
     except ImageError as error:
         message = str(error)
         if error.code == "too_many_pixels" and pixels_left < limits.image_pixels:
@@ -147,7 +163,7 @@ def _multipart_images(body: bytes, boundary: str, limits: Limits) -> list[bytes]
     return images
 
 
-def _npy_images(body: bytes, limits: Limits) -> list[Image]:
+def _npy_images(body: bytes, limits: Limits) -> list[Tensor]:
     stream = io.BytesIO(body)
     shape, dtype = _read_npy_header(stream)
     if dtype != np.uint8 or len(shape) not in (3, 4) or shape[-1] != 3 or 0 in shape:

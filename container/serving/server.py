@@ -10,9 +10,9 @@ from dataclasses import asdict
 from types import FrameType
 from typing import NoReturn
 
-from container import contract
 from container.cores import available_cores
 from container.serving.json_log import configure, log_event
+from container.serving.memory import keep_memory
 from container.serving.settings import ServeSettings
 
 
@@ -22,9 +22,9 @@ def serve() -> NoReturn:
     Raises SettingsError for a bad SERVE_ variable. A missing or broken artifact is no error: /ping tells the reason.
     """
     signal.signal(signal.SIGTERM, _stop_before_serving)
+    keep_memory()
     settings = ServeSettings.from_environment(os.environ, available_cores())
     configure(settings.log_level)
-    log_event("starting", settings=asdict(settings))
     # OpenMP reads its variable once, when torch is imported; so everything that imports torch is imported below.
     os.environ["OMP_NUM_THREADS"] = str(settings.torch_threads)
     _run(settings)
@@ -33,23 +33,20 @@ def serve() -> NoReturn:
 def _run(settings: ServeSettings) -> NoReturn:
     import torch
 
-    from container.model.artifact import load_artifact
     from container.serving.app import create_app
+    from container.serving.device import choose_device
     from container.serving.gunicorn_server import GunicornServer
-    from container.serving.predictor import Predictor
-    from container.serving.readiness import load_or_refuse
+    from container.serving.load import load_predictor
+    from container.serving.readiness import Readiness
 
     torch.set_num_threads(1)  # this process forks, and a pool of threads does not survive that
-
-    def load() -> Predictor:
-        return Predictor(
-            load_artifact(settings.model_dir / contract.MODEL_FILE),
-            inferences=settings.inferences,
-            batch_size=settings.batch_size,
-            timeout_seconds=settings.timeout_seconds,
-        )
-
-    readiness = load_or_refuse(load)
+    device = choose_device(settings.device)
+    if device != "cpu":
+        settings = ServeSettings.from_environment(os.environ, available_cores(), device)
+    log_event("starting", device=device, settings=asdict(settings))
+    readiness = Readiness(lambda: load_predictor(settings, device))
+    if device == "cpu":
+        readiness.load()
     started = time.monotonic() - _process_age_seconds()
 
     def warm_up() -> None:

@@ -12,6 +12,7 @@ from container.schema import parse, setting
 
 PREFIX = "SERVE_"
 WHERE = "Environment variables SERVE_*"
+MOST_LONE_THREADS = 4  # a single image has no work for more
 CORES_PER_WORKER = 4  # beyond about this many, one process's Python code, which runs on one core, limits the rest
 
 
@@ -20,15 +21,40 @@ class ServeSettings:
     host: str = setting("0.0.0.0", "address to listen on; SageMaker needs all of them")  # noqa: S104
     port: int = setting(contract.DEFAULT_PORT, "port; SAGEMAKER_BIND_TO_PORT wins", minimum=1, maximum=65_535)
     workers: int = setting(0, "processes; 0: one per 4 cores", minimum=0, maximum=256)
-    inferences: int = setting(0, "inferences at a time, per worker; 0: its share of the cores", minimum=0, maximum=256)
-    torch_threads: int = setting(0, "cores that one inference uses; 0: one", minimum=0, maximum=256)
+    precision: str = setting(
+        "auto",
+        "auto: the fastest form of the model that was exported and that the processor has arithmetic for",
+        choices=("auto", "fp32", "bf16", "int8"),
+    )
+    device: str = setting("auto", "auto: a GPU where there is one", choices=("auto", "cpu", "cuda"))
+    inferences: int = setting(
+        0, "batches at a time, per worker; 0: its share of the cores, or 2 on a GPU", minimum=0, maximum=256
+    )
+    torch_threads: int = setting(0, "cores that one batch uses; 0: one", minimum=0, maximum=256)
+    lone_threads: int = setting(
+        0,
+        "cores for an image while no other is waiting; 0: the worker's, at most 4; 1: no more than for others",
+        minimum=0,
+        maximum=256,
+    )
+    decodes: int = setting(
+        0, "requests at a time, per worker, whose images are decoded; 0: its share of the cores", minimum=0, maximum=256
+    )
     threads: int = setting(
         0,
-        "requests at a time, per worker, most of them waiting; one is kept for /ping; 0: 32 or more",
+        "requests at a time, per worker, most of them waiting; one is kept for /ping; 0: 96 or more",
         minimum=0,
         maximum=1024,
     )
-    batch_size: int = setting(8, "images of one request that go through the network together", minimum=1, maximum=256)
+    batch_size: int = setting(
+        0, "most images that go through the network together; 0: 8, or 64 on a GPU", minimum=0, maximum=1024
+    )
+    batch_wait_ms: float = setting(
+        0.0,
+        "longest that a free core waits for images which are being decoded, to make a larger batch",
+        minimum=0,
+        maximum=1000,
+    )
     max_body_bytes: int = setting(25 * 2**20, "largest request body; larger: 413", minimum=1)
     max_image_pixels: int = setting(50_000_000, "largest image, width times height; larger: 413", minimum=1)
     max_request_pixels: int = setting(100_000_000, "the same for all images of a request together", minimum=1)
@@ -47,8 +73,8 @@ class ServeSettings:
     model_dir: Path = contract.BASE_DIR / "model"  # follows SAGEMAKER_BASE_DIR, so it has no variable of its own
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], cores: int) -> "ServeSettings":
-        """The settings with every 0 that means `automatic` replaced by its number for `cores` cores.
+    def from_environment(cls, environ: Mapping[str, str], cores: int, device: str = "cpu") -> "ServeSettings":
+        """The settings with every 0 that means `automatic` replaced by its number for `cores` cores and the device.
 
         Raises SettingsError for an unknown SERVE_ variable, with the nearest valid name, or for a bad value.
         """
@@ -59,7 +85,8 @@ class ServeSettings:
         if bound is not None:
             settings = replace(settings, port=parse(cls, {"port": bound}, contract.BIND_TO_PORT_VARIABLE).port)
         base_dir = Path(environ.get(contract.BASE_DIR_VARIABLE, contract.BASE_DIR))
-        return _share_cores(replace(settings, model_dir=base_dir / "model"), cores)
+        settings = replace(settings, model_dir=base_dir / "model")
+        return _share_cores(settings, cores) if device == "cpu" else _share_gpu(settings, cores)
 
 
 def _check_names(given: Mapping[str, str], known: list[str]) -> None:
@@ -72,10 +99,32 @@ def _check_names(given: Mapping[str, str], known: list[str]) -> None:
 
 def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
     # workers x inferences x torch_threads is at most the cores: threads that fight for a core cost far more than they
-    # give. Threads that wait cost next to nothing, so there are enough of them for /ping never to wait.
+    # give. Threads that wait cost next to nothing, so there are enough of them for a burst, and for /ping.
     torch_threads = settings.torch_threads or 1
     at_once = max(1, cores // torch_threads)
     workers = settings.workers or math.ceil(at_once / CORES_PER_WORKER)
     inferences = settings.inferences or max(1, at_once // workers)
-    threads = settings.threads or max(32, 4 * inferences)
-    return replace(settings, workers=workers, torch_threads=torch_threads, inferences=inferences, threads=threads)
+    return replace(
+        settings,
+        workers=workers,
+        torch_threads=torch_threads,
+        inferences=inferences,
+        lone_threads=settings.lone_threads or min(MOST_LONE_THREADS, inferences * torch_threads),
+        decodes=settings.decodes or max(1, cores // workers),
+        batch_size=settings.batch_size or 8,
+        threads=settings.threads or max(96, 4 * inferences),
+    )
+
+
+def _share_gpu(settings: ServeSettings, cores: int) -> ServeSettings:
+    # One process: each further one would hold the network and CUDA's own gigabyte once more. Not measured on a GPU yet.
+    return replace(
+        settings,
+        workers=settings.workers or 1,
+        torch_threads=1,
+        inferences=settings.inferences or 2,
+        lone_threads=1,
+        decodes=settings.decodes or cores,
+        batch_size=settings.batch_size or 64,
+        threads=settings.threads or 256,
+    )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from container.model.artifact import load_artifact, save_artifact
 from container.model.preprocess import Preprocess
 from container.serving.app import create_app
-from container.serving.predictor import Predictor
+from container.serving.predictor import Layout, Predictor
 from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
 from tests.container.serving.running_server import RunningServer
@@ -62,7 +62,7 @@ def slow_base_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def predictor(base_dir: Path) -> Predictor:
-    return Predictor(load_artifact(base_dir / "model/model.pt"), inferences=1, batch_size=2, timeout_seconds=30)
+    return Predictor(load_artifact(base_dir / "model/model.pt"), Layout(batch_size=2), timeout_seconds=30)
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def make_client(predictor: Predictor) -> Callable[..., FlaskClient]:
     """A test client of a warmed-up application; keyword arguments are the server's settings."""
 
     def make(**settings: object) -> FlaskClient:
-        readiness = Readiness(predictor)
+        readiness = Readiness(lambda: predictor)
         assert readiness.warm_up()
-        return create_app(ServeSettings(**{"threads": 4, **settings}), readiness).test_client()
+        return create_app(ServeSettings(**{"threads": 4, "batch_size": 2, **settings}), readiness).test_client()
 
     return make
 

@@ -14,8 +14,8 @@ from container.errors import ArtifactError
 from container.model.artifact import Artifact, load_artifact
 from container.serving.app import create_app
 from container.serving.json_log import LOGGER
-from container.serving.predictor import Predictor
-from container.serving.readiness import Readiness, load_or_refuse
+from container.serving.predictor import Layout, Predictor
+from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
 from tests.container.data.test_decode import png_promise
 from tests.container.serving.conftest import COLOURS
@@ -63,13 +63,15 @@ def instances(*encoded: bytes) -> dict[str, Any]:
     return {"instances": [{"b64": base64.b64encode(item).decode()} for item in encoded]}
 
 
-def test_ping_is_200_and_empty_once_warmed_up(client):
-    response = client.get("/ping")
-    assert (response.status_code, response.data) == (200, b"")
+def test_ping_is_200_once_warmed_up_and_tells_which_form_of_the_model_is_served(make_client, predictor):
+    predictor.description["precision"] = "int8"
+    response = make_client().get("/ping")
+    assert response.status_code == 200
+    assert response.get_json() == {"status": "ready", "precision": "int8"}
 
 
 def test_before_the_warm_up_both_routes_are_503_with_a_reason(predictor, red_jpeg):
-    readiness = Readiness(predictor)
+    readiness = Readiness(lambda: predictor)
     client = create_app(ServeSettings(threads=4, timeout_seconds=1), readiness).test_client()
     assert refusal(client.get("/ping")) == (503, "warming_up")
     assert refusal(client.post("/invocations", data=red_jpeg)) == (503, "warming_up")
@@ -78,7 +80,7 @@ def test_before_the_warm_up_both_routes_are_503_with_a_reason(predictor, red_jpe
 
 
 def test_an_invocation_that_comes_during_the_warm_up_waits_for_it(predictor, red_jpeg):
-    readiness = Readiness(predictor)
+    readiness = Readiness(lambda: predictor)
     client = create_app(ServeSettings(threads=4), readiness).test_client()
     later = threading.Timer(0.3, readiness.warm_up)
     later.start()
@@ -91,7 +93,9 @@ def test_without_an_artifact_both_routes_are_503_with_the_reason(red_jpeg):
     def load() -> Predictor:
         raise ArtifactError("There is no model artifact at /opt/ml/model.")
 
-    client = create_app(ServeSettings(threads=4), load_or_refuse(load)).test_client()
+    readiness = Readiness(load)
+    readiness.load()
+    client = create_app(ServeSettings(threads=4), readiness).test_client()
     assert refusal(client.get("/ping")) == (503, "model_unavailable")
     assert refusal(client.post("/invocations", data=red_jpeg)) == (503, "model_unavailable")
     assert "no model artifact" in client.get("/ping").text
@@ -248,15 +252,15 @@ def test_other_methods_are_405_in_json_and_name_the_right_one(client):
 class BreaksOnSmallImages(Artifact):
     """Passes the warm-up, then fails."""
 
-    def logits(self, images: list[Tensor]) -> Tensor:
-        if images[0].shape[1] < 100:
+    def crop(self, image: Tensor) -> Tensor:
+        if image.shape[1] < 100:
             raise RuntimeError("secret detail")
-        return super().logits(images)
+        return super().crop(image)
 
 
 def test_a_defect_of_ours_is_500_without_a_traceback_for_the_caller(base_dir, red_jpeg, events):
     broken = BreaksOnSmallImages(**vars(load_artifact(base_dir / "model/model.pt")))
-    readiness = Readiness(Predictor(broken, inferences=1, batch_size=1, timeout_seconds=30))
+    readiness = Readiness(lambda: Predictor(broken, Layout(), timeout_seconds=30))
     assert readiness.warm_up()
     response = create_app(ServeSettings(threads=4), readiness).test_client().post("/invocations", data=red_jpeg)
     assert refusal(response) == (500, "internal_error")

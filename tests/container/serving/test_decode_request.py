@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container.errors import RequestError
-from container.serving.decode_request import IMAGE_TYPES, Image, Limits, decode_request
+from container.serving.decode_request import IMAGE_TYPES, Image, Limits, View, decode_request
 
 LIMITS = Limits(images=4, image_pixels=2000, request_pixels=6000)
 
 
 def decode(body: bytes, content_type: str | None, limits: Limits = LIMITS) -> list[Image]:
-    return decode_request(body, content_type, limits)
+    return decode_request(body, content_type, limits, View(crop=lambda image: image))
 
 
 def colours(images: list[Image]) -> list[Any]:

@@ -2,8 +2,8 @@ import pytest
 
 from container.errors import ArtifactError, RequestError
 from container.model.artifact import load_artifact
-from container.serving.predictor import Predictor
-from container.serving.readiness import Readiness, load_or_refuse
+from container.serving.predictor import Layout, Predictor
+from container.serving.readiness import Readiness
 from tests.container.serving.conftest import MeanColour, save_colour_model
 
 
@@ -14,18 +14,18 @@ def refusal_of(readiness: Readiness) -> tuple[int, str, str]:
 
 
 def test_there_is_no_predictor_before_the_warm_up(predictor):
-    assert refusal_of(Readiness(predictor))[:2] == (503, "warming_up")
+    assert refusal_of(Readiness(lambda: predictor))[:2] == (503, "warming_up")
 
 
 def test_the_predictor_is_there_after_the_warm_up(predictor):
-    readiness = Readiness(predictor)
+    readiness = Readiness(lambda: predictor)
     assert readiness.warm_up()
     assert readiness.predictor() is predictor
 
 
 def test_a_failed_warm_up_leaves_its_reason(tmp_path):
     path = save_colour_model(tmp_path / "model", MeanColour(), ["only one class"])
-    readiness = Readiness(Predictor(load_artifact(path), inferences=1, batch_size=1, timeout_seconds=30))
+    readiness = Readiness(lambda: Predictor(load_artifact(path), Layout(), timeout_seconds=30))
     assert not readiness.warm_up()
     status, code, reason = refusal_of(readiness)
     assert (status, code) == (503, "model_unavailable")
@@ -37,7 +37,7 @@ def test_an_artifact_that_cannot_be_loaded_leaves_its_reason(error):
     def load() -> Predictor:
         raise error
 
-    readiness = load_or_refuse(load)
+    readiness = Readiness(load)
     assert not readiness.warm_up()
     assert refusal_of(readiness) == (503, "model_unavailable", str(error) or "ValueError")
 
@@ -47,5 +47,6 @@ def test_a_bad_artifact_file_is_named_in_the_reason(tmp_path, content):
     path = tmp_path / "model.pt"
     if content is not None:
         path.write_bytes(content)
-    readiness = load_or_refuse(lambda: Predictor(load_artifact(path), inferences=1, batch_size=1, timeout_seconds=30))
+    readiness = Readiness(lambda: Predictor(load_artifact(path), Layout(), timeout_seconds=30))
+    readiness.load()
     assert str(path) in refusal_of(readiness)[2]

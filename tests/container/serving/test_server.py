@@ -31,7 +31,7 @@ from pathlib import Path
 from container.model.artifact import load_artifact
 from container.serving import app, gunicorn_server, predictor, readiness, server, settings
 artifact = load_artifact(Path(sys.argv[1]))
-ready = readiness.Readiness(predictor.Predictor(artifact, inferences=1, batch_size=1, timeout_seconds=30))
+ready = readiness.Readiness(lambda: predictor.Predictor(artifact, predictor.Layout(), timeout_seconds=30))
 assert ready.warm_up()
 client = app.create_app(settings.ServeSettings(threads=4), ready).test_client()
 assert client.post("/invocations", data=sys.stdin.buffer.read()).status_code == 200

@@ -1,9 +1,11 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from container.data.decode import MAX_IMAGE_PIXELS
 from container.errors import SettingsError
+from container.model.precision import WANTED
 from container.serving.settings import ServeSettings
 
 
@@ -66,11 +68,34 @@ def test_cores_are_shared_out_and_never_oversubscribed(cores, chosen):
     assert busy <= max(cores, settings.torch_threads)
     assert busy > cores / 2 or "SERVE_TORCH_THREADS" in chosen
     assert settings.threads > settings.inferences
+    assert settings.lone_threads <= settings.inferences * settings.torch_threads
+    assert settings.workers * settings.decodes <= max(cores, settings.workers)
 
 
 def test_numbers_that_are_given_are_kept():
-    settings = read(8, SERVE_WORKERS="3", SERVE_INFERENCES="5", SERVE_TORCH_THREADS="2", SERVE_THREADS="7")
+    settings = read(
+        8,
+        SERVE_WORKERS="3",
+        SERVE_INFERENCES="5",
+        SERVE_TORCH_THREADS="2",
+        SERVE_LONE_THREADS="9",
+        SERVE_DECODES="4",
+        SERVE_BATCH_SIZE="6",
+        SERVE_THREADS="7",
+    )
     assert (settings.workers, settings.inferences, settings.torch_threads, settings.threads) == (3, 5, 2, 7)
+    assert (settings.lone_threads, settings.decodes, settings.batch_size) == (9, 4, 6)
+
+
+def test_on_a_gpu_one_process_runs_large_batches_in_two_streams():
+    settings = ServeSettings.from_environment({}, cores=16, device="cuda")
+    assert (settings.workers, settings.inferences, settings.batch_size) == (1, 2, 64)
+    assert settings.decodes == 16
+
+
+def test_the_precisions_are_those_that_a_model_can_be_exported_in():
+    rule = next(item.metadata["rule"] for item in fields(ServeSettings) if item.name == "precision")
+    assert rule.choices == WANTED
 
 
 def test_the_pixel_limit_is_that_of_the_decoder():

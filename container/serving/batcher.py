@@ -1,0 +1,149 @@
+"""Images of many requests -> batches, run in lanes: threads that each have cores of their own.
+
+Nothing is ever held back while a lane is free and no other image is on its way, so a lone image waits for nothing:
+batches grow only out of images that have to wait anyway.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Run = Callable[[Tensor], Tensor]  # crops, uint8 (N, 3, S, S), channels-last -> probabilities (N, K), float32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One image's probabilities (K,), and when its batch began and ended, by time.perf_counter()."""
+
+    probabilities: Tensor
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An image that no lane has taken yet."""
+
+    crop: Tensor  # uint8 (3, S, S)
+    answer: Future[Answer] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Runs `run` on batches of up to `max_batch` images, in `lanes` lanes with `lane_threads` cores each.
+
+    `lone_threads` above 1 adds a lane with that many cores, for an image that is alone: while it runs, no other does.
+    A free lane waits for up to `wait_seconds` for further images, as long as `is_more_coming` says that there are.
+    Threads start with the first image, so that a process can fork before.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        lanes: int,
+        max_batch: int,
+        lane_threads: int = 1,
+        lone_threads: int = 1,
+        wait_seconds: float = 0.0,
+        is_more_coming: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._run, self._lanes, self._max_batch = run, lanes, max_batch
+        self._lane_threads, self._lone_threads = lane_threads, lone_threads
+        self._wait_seconds, self._is_more_coming = wait_seconds, is_more_coming
+        self._changed = threading.Condition()
+        self._queue: deque[Waiting] = deque()
+        self._busy = 0  # lanes; all of them while the lone lane runs
+        self._is_started = False
+
+    def submit(self, crops: list[Tensor]) -> list[Future[Answer]]:
+        """An answer to come for each crop, uint8 (3, S, S); one that is cancelled in time is never run."""
+        waiting = [Waiting(crop) for crop in crops]
+        with self._changed:
+            self._queue.extend(waiting)
+            if not self._is_started:
+                self._start()
+            self._changed.notify_all()
+        return [item.answer for item in waiting]
+
+    def _start(self) -> None:
+        self._is_started = True
+        # The lone lane first: the last number given decides for libraries that know one for the whole process.
+        if self._has_lone_lane:
+            threading.Thread(target=self._work, args=(True,), name="lone-lane", daemon=True).start()
+        for number in range(self._lanes):
+            threading.Thread(target=self._work, args=(False,), name=f"lane-{number}", daemon=True).start()
+
+    @property
+    def _has_lone_lane(self) -> bool:
+        return self._lone_threads > self._lane_threads
+
+    def _work(self, is_lone: bool) -> None:
+        use_threads(self._lone_threads if is_lone else self._lane_threads)
+        occupied = self._lanes if is_lone else 1
+        while True:
+            batch = self._take(is_lone, occupied)
+            try:
+                self._answer(batch)
+            finally:
+                with self._changed:
+                    self._busy -= occupied
+                    self._changed.notify_all()
+
+    def _take(self, is_lone: bool, occupied: int) -> list[Waiting]:
+        """The next batch for this lane, once there is one: at least one image that nobody has cancelled."""
+        while True:
+            with self._changed:
+                while (pause := self._seconds_to_wait()) is not None or not self._may_take(is_lone):
+                    self._changed.wait(pause)
+                free = self._lanes - self._busy
+                share = -(-len(self._queue) // free)  # of what waits: so all free lanes have work
+                batch = [self._queue.popleft() for _ in range(min(share, self._max_batch))]
+                batch = [item for item in batch if item.answer.set_running_or_notify_cancel()]
+                if batch:
+                    self._busy += occupied
+                    return batch
+
+    def _may_take(self, is_lone: bool) -> bool:
+        if not self._queue or self._busy == self._lanes:
+            return False
+        return is_lone == (self._has_lone_lane and self._busy == 0 and len(self._queue) == 1)
+
+    def _seconds_to_wait(self) -> float | None:
+        """Until the oldest image has waited long enough for company; None if it need not wait."""
+        if not self._queue or len(self._queue) >= self._max_batch or not self._wait_seconds:
+            return None
+        left = self._queue[0].since + self._wait_seconds - time.monotonic()
+        return left if left > 0 and self._is_more_coming() else None
+
+    def _answer(self, batch: list[Waiting]) -> None:
+        began = time.perf_counter()
+        try:
+            probabilities = self._run(_stack([item.crop for item in batch]))  # (N, K)
+        except BaseException as error:  # whatever it is, each request must hear of it, and the lane must live on
+            for item in batch:
+                item.answer.set_exception(error)
+            return
+        ended = time.perf_counter()
+        for item, row in zip(batch, probabilities, strict=True):
+            item.answer.set_result(Answer(row, began, ended))
+
+
+def use_threads(number: int) -> None:
+    """How many threads torch may use on behalf of the calling one. Others keep their number."""
+    torch.get_num_threads()  # the first call in a thread sets it to what any thread has set last
+    torch.set_num_threads(number)
+
+
+def _stack(crops: list[Tensor]) -> Tensor:
+    # Channels-last, as the network wants its images: torch.stack would make the other layout, to be turned again.
+    batch = torch.empty((len(crops), *crops[0].shape), dtype=torch.uint8, memory_format=torch.channels_last)
+    for place, crop in zip(batch, crops, strict=True):
+        place.copy_(crop)
+    return batch

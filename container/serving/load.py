@@ -1,0 +1,47 @@
+"""Model folder -> predictor: which form of the model is served, and how this process runs it."""
+
+import logging
+
+from container.errors import ArtifactError
+from container.model.artifact import Artifact, load_artifact
+from container.model.precision import Variant, choose_variant
+from container.serving.json_log import log_event
+from container.serving.predictor import Layout, Predictor
+from container.serving.settings import ServeSettings
+
+
+def load_predictor(settings: ServeSettings, device: str) -> Predictor:
+    """The predictor of the chosen form of the model, which is logged. Raises ArtifactError if there is none."""
+    variant, artifact = _load(settings, device)
+    description = {"model": variant.path.name, "precision": artifact.precision, "device": device}
+    log_event("model_loaded", reason=variant.reason, **description)
+    layout = Layout(
+        inferences=settings.inferences,
+        torch_threads=settings.torch_threads,
+        lone_threads=settings.lone_threads,
+        decodes=settings.decodes,
+        batch_size=settings.batch_size,
+        batch_wait_ms=settings.batch_wait_ms,
+    )
+    return Predictor(
+        artifact,
+        layout,
+        timeout_seconds=settings.timeout_seconds,
+        device=device,
+        description={**description, "reason": variant.reason},
+    )
+
+
+def _load(settings: ServeSettings, device: str) -> tuple[Variant, Artifact]:
+    variant = choose_variant(settings.model_dir, settings.precision, device)
+    try:
+        return variant, load_artifact(variant.path, device)
+    except ArtifactError as error:
+        if settings.precision != "auto" or variant.precision == "fp32":
+            raise
+        # Nobody asked for this form: one that is damaged must not take model.pt down with it.
+        log_event("variant_unavailable", logging.WARNING, reason=str(error))
+        whole = choose_variant(settings.model_dir, "fp32", device)
+        return Variant(whole.path, "fp32", f"fp32: {variant.path.name} cannot be loaded"), load_artifact(
+            whole.path, device
+        )
