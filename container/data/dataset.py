@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from container.data.augmentation import Crop
 from container.data.channels import Channel
@@ -161,11 +161,9 @@ def _collate(examples: list[tuple[Tensor, int, int] | ChannelError]) -> Batch | 
             return example
         good.append(example)
     images, labels, indices = zip(*good, strict=True)
-    shape = (len(images), *images[0].shape)
-    batch = torch.empty(shape, dtype=images[0].dtype, memory_format=torch.channels_last)
-    for place, image in zip(batch, images, strict=True):
-        place.copy_(image)
-    return Batch(batch, torch.tensor(labels), torch.tensor(indices))
+    # As rows of pixels, which is channels-last; torch's function copies them straight into shared memory in a worker.
+    batch = default_collate([image.permute(1, 2, 0) for image in images])  # (n, S, S, 3)
+    return Batch(batch.permute(0, 3, 1, 2), torch.tensor(labels), torch.tensor(indices))
 
 
 def _start_worker(_: int) -> None:

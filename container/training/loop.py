@@ -159,8 +159,9 @@ class Trainer:
     def _evaluate_batch(self, network: nn.Module, parts: Iterator[Batch], tally: Tally) -> None:
         with self.debugger.phase("DataLoading"):
             part = next(parts)
-        labels = part.labels.to(self.group.device)
+        device = self.group.device
+        images, labels = part.images.to(device, non_blocking=True), part.labels.to(device, non_blocking=True)
         with self.debugger.phase("Forward"):
-            logits = network(self._inputs(part.images.to(self.group.device))).float()  # (n, K)
+            logits = network(self._inputs(images)).float()  # (n, K)
             loss_sum = self.eval_criterion(logits, labels).item() * len(labels)
         tally.add(loss_sum, len(labels), logits, labels)

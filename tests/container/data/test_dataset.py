@@ -1,6 +1,8 @@
 import functools
 import operator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from container.data import dataset
 from container.data.augmentation import augmentation
 from container.data.channels import Channel, read_channel
 from container.data.dataset import (
@@ -79,6 +82,30 @@ def test_batches_are_bytes_of_the_networks_size_with_their_labels(channel: Chann
         assert batch.images.dtype == torch.uint8
         assert batch.images.is_contiguous(memory_format=torch.channels_last)
         assert batch.labels.tolist() == [channel.labels[index] for index in batch.indices]
+
+
+@pytest.mark.parametrize("augment", ["basic", "strong"])
+def test_a_workers_batches_lie_in_shared_memory_channels_last(channel: Channel, augment: str) -> None:
+    loader = make_loader(make_dataset(channel, augment), make_sampler(12, 7), 1, pin_memory=False)
+    for batch in batches(loader):
+        assert batch.images.is_shared()
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_worker_writes_a_batch_into_shared_memory_and_not_into_its_own_first(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = []
+    collate = dataset._collate
+
+    def spied(examples: list[Any]) -> Any:
+        batch = collate(examples)
+        shared.append(batch.images.is_shared())
+        return replace(batch, labels=torch.tensor(shared))
+
+    monkeypatch.setattr(dataset, "_collate", spied)
+    loader = make_loader(make_dataset(channel, "basic"), make_sampler(12, 6), 1, pin_memory=False)
+    assert [batch.labels.tolist() for batch in batches(loader)] == [[True], [True, True]]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -125,6 +125,20 @@ def test_a_steps_loss_and_gradient_are_those_of_torchs_own_weighted_mean(channel
     assert torch.allclose(weights_of(network), weights_of(expected_network), atol=1e-6)
 
 
+def test_batches_reach_the_network_as_floats_in_the_layout_that_they_were_collated_in(channel: Channel) -> None:
+    network = make_network()
+    seen: list[tuple[torch.dtype, bool]] = []
+
+    def look(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        seen.append((inputs[0].dtype, inputs[0].is_contiguous(memory_format=torch.channels_last)))
+
+    network.register_forward_pre_hook(look)
+    trainer = make_trainer(network)
+    train(trainer, channel)
+    evaluate(trainer, channel)
+    assert set(seen) == {(torch.float32, True)}
+
+
 def test_training_lowers_the_loss(channel: Channel) -> None:
     trainer = make_trainer(make_network(), learning_rate=lambda step: 0.02)
     losses = [train(trainer, channel, epoch=epoch).loss for epoch in range(5)]
