@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+QUIET_SECONDS = 0.05  # after images came together; threads that work as one suffer most where others work beside them
 Run = Callable[[Tensor], Tensor]  # crops, uint8 (N, 3, S, S), channels-last -> probabilities (N, K), float32
 
 
@@ -31,6 +32,7 @@ class Waiting:
     """An image that no lane has taken yet."""
 
     crop: Tensor  # uint8 (3, S, S)
+    is_lone: bool  # no other image is there or on its way, nor was a moment ago
     answer: Future[Answer] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
 
@@ -38,9 +40,9 @@ class Waiting:
 class Batcher:
     """Runs `run` on batches of up to `max_batch` images, in `lanes` lanes with `lane_threads` cores each.
 
-    `lone_threads` above 1 adds a lane with that many cores, for an image that is alone: while it runs, no other does.
-    A free lane waits for up to `wait_seconds` for further images, as long as `is_more_coming` says that there are.
-    Threads start with the first image, so that a process can fork before.
+    `lone_threads` above `lane_threads` adds a lane with that many cores, for an image that is alone; while it runs, no
+    other lane does. `is_more_coming` says whether further images are on their way; as long as it does, a free lane
+    waits for them, for up to `wait_seconds`. Threads start with the first image, so that a process can fork before.
     """
 
     def __init__(
@@ -61,16 +63,24 @@ class Batcher:
         self._queue: deque[Waiting] = deque()
         self._busy = 0  # lanes; all of them while the lone lane runs
         self._is_started = False
+        self._last_company = -QUIET_SECONDS  # time.monotonic() when images last came together
 
     def submit(self, crops: list[Tensor]) -> list[Future[Answer]]:
         """An answer to come for each crop, uint8 (3, S, S); one that is cancelled in time is never run."""
-        waiting = [Waiting(crop) for crop in crops]
         with self._changed:
+            is_lone = self._has_lone_lane and self._is_quiet(len(crops))
+            waiting = [Waiting(crop, is_lone) for crop in crops]
             self._queue.extend(waiting)
             if not self._is_started:
                 self._start()
             self._changed.notify_all()
         return [item.answer for item in waiting]
+
+    def _is_quiet(self, num_crops: int) -> bool:
+        now = time.monotonic()
+        if self._queue or self._busy or num_crops > 1 or self._is_more_coming():
+            self._last_company = now
+        return now - self._last_company > QUIET_SECONDS
 
     def _start(self) -> None:
         self._is_started = True
@@ -113,7 +123,8 @@ class Batcher:
     def _may_take(self, is_lone: bool) -> bool:
         if not self._queue or self._busy == self._lanes:
             return False
-        return is_lone == (self._has_lone_lane and self._busy == 0 and len(self._queue) == 1)
+        first_is_lone = self._busy == 0 and len(self._queue) == 1 and self._queue[0].is_lone
+        return is_lone == first_is_lone
 
     def _seconds_to_wait(self) -> float | None:
         """Until the oldest image has waited long enough for company; None if it need not wait."""

@@ -14,7 +14,7 @@ def load_predictor(settings: ServeSettings, device: str) -> Predictor:
     """The predictor of the chosen form of the model, which is logged. Raises ArtifactError if there is none."""
     variant, artifact = _load(settings, device)
     description = {"model": variant.path.name, "precision": artifact.precision, "device": device}
-    log_event("model_loaded", reason=variant.reason, **description)
+    log_event("model_loaded", reason=variant.reason, model=description)
     layout = Layout(
         inferences=settings.inferences,
         torch_threads=settings.torch_threads,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from container.serving.batcher import Batcher
+from container.serving.batcher import QUIET_SECONDS, Batcher
 
 PATIENCE = 20  # seconds; only a defect takes that long
 
@@ -90,6 +90,21 @@ def test_a_lone_image_gets_the_cores_of_all_lanes_and_others_do_not(model: Model
     assert model.threads == [2, 1, 1]
 
 
+def test_an_image_is_not_alone_while_another_is_on_its_way(model: Model) -> None:
+    batcher = Batcher(model, lanes=2, max_batch=8, lone_threads=2, is_more_coming=lambda: True)
+    answers(batcher.submit(crops(1)))
+    assert model.threads == [1]
+
+
+def test_an_image_is_not_alone_right_after_others_came_together(model: Model) -> None:
+    batcher = Batcher(model, lanes=2, max_batch=8, lone_threads=2)
+    answers(batcher.submit(crops(1, 2)))
+    answers(batcher.submit(crops(3)))
+    time.sleep(2 * QUIET_SECONDS)
+    answers(batcher.submit(crops(4)))
+    assert model.threads == [1, 1, 1, 2]
+
+
 def test_no_lane_runs_beside_the_lone_one(model: Model) -> None:
     batcher = Batcher(model, lanes=2, max_batch=8, lone_threads=2)
     model.gate.clear()
@@ -110,8 +125,8 @@ def test_batches_are_channels_last(model: Model) -> None:
 
 def test_an_error_reaches_every_image_of_its_batch_and_no_other(model: Model) -> None:
     batcher = Batcher(model, lanes=1, max_batch=2)
-    good, broken, beside = batcher.submit(crops(1)), *[[future] for future in batcher.submit(crops(255, 3))]
-    assert answers(good) == [1]
+    assert answers(batcher.submit(crops(1))) == [1]
+    broken, beside = ([future] for future in batcher.submit(crops(255, 3)))
     for request in (broken, beside):
         with pytest.raises(RuntimeError, match="breaks the model"):
             answers(request)
