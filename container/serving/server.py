@@ -27,6 +27,7 @@ def serve() -> NoReturn:
     configure(settings.log_level)
     # OpenMP reads its variable once, when torch is imported; so everything that imports torch is imported below.
     os.environ["OMP_NUM_THREADS"] = str(settings.torch_threads)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # its warnings are not JSON, nor for whoever runs a server
     _run(settings)
 
 

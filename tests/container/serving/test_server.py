@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
+from container.model.artifact import save_artifact
+from container.model.backbone import make_backbone
+from container.model.low_precision import to_int8
+from container.model.network import Network
+from container.model.preprocess import Preprocess
 from tests.container.serving.running_server import RunningServer, read_answer
 
 TRAINING_PACKAGES = {
@@ -180,6 +186,22 @@ def test_ping_is_prompt_while_every_thread_for_invocations_is_taken(start_server
     connection.send(red_jpeg[len(red_jpeg) // 2 :])
     assert read_answer(connection)[0] == 200
     connection.close()
+
+
+def test_the_int8_form_is_served_and_named_in_ping_and_in_the_log(start_server, tmp_path, red_jpeg):
+    backbone, num_features = make_backbone("resnet18", 32, "none")
+    network = Network(backbone, num_features, 2, head="linear", fine_tune="head").eval()
+    int8 = to_int8(network, [torch.rand(8, 3, 32, 32)])
+    (tmp_path / "model").mkdir()
+    save_artifact(tmp_path / "model/model-int8.pt", Preprocess(32), int8, ["a", "b"], {"precision": "int8"})
+    server = start_server(tmp_path, SERVE_PRECISION="int8")
+    server.wait_for_ping(200)
+    _, _, ping = server.request("GET", "/ping")
+    assert (ping["status"], ping["model"], ping["precision"]) == ("ready", "model-int8.pt", "int8")
+    status, _, answer = server.request("POST", "/invocations", red_jpeg)
+    assert (status, len(answer["predictions"][0]["labels"])) == (200, 2)
+    (loaded,) = server.events("model_loaded")  # which also finds that every line is JSON: none is PyTorch's
+    assert loaded["model"]["precision"] == "int8"
 
 
 def test_a_bad_artifact_leaves_the_server_up_with_the_reason(start_server, tmp_path, red_jpeg):
