@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Channel:
     def __len__(self) -> int:
         return len(self.files)
 
-    @property
+    @cached_property
     def content(self) -> str:
         """SHA-256 over the content of the readable files, in their order: equal ones hold the same pictures."""
         return hashlib.sha256(b"".join(self.digests)).hexdigest()

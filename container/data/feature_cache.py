@@ -1,43 +1,21 @@
-"""Features on disk: a file for every view of a channel, which any number of jobs may read at once.
+"""Features on disk: a folder with a file for every view of a channel, which any number of jobs may use at once.
 
-A file holds float16 (float32 where float16 would change the features by more than a thousandth), is written under
-another name and renamed, and carries its key and a checksum: what is damaged or belongs to something else is not read.
-float16 and not bfloat16: features are small numbers, and float16 keeps three more bits of each.
+Files are named by their key, so what depends on other data, weights or settings is another file, and none is ever
+changed. What has not been used for longest makes way for what is new.
 """
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import shutil
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from container.data.feature_file import HEADER_BYTES, PARTIAL, FeatureKey, Features, read_features, write_features
 
-FORMAT = 1
-HEADER_BYTES = 4096  # one page, so that the features begin on one
 SUFFIX = ".features"
-DTYPES = ("float16", "float32")
-LARGEST_ROUNDING = 1e-3  # of the features' norm; float16 rounds by 3e-4 of it
-Features = NDArray[Any]  # (N, D)
-
-
-@dataclass(frozen=True)
-class FeatureKey:
-    """Everything that one view's features depend on, as plain values; equal keys mean equal features."""
-
-    content: dict[str, str | int]
-
-    @property
-    def name(self) -> str:
-        """Of its files: a digest of the content."""
-        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()[:32]
+WRITERS_LOCK = "writers.lock"
 
 
 @dataclass(frozen=True)
@@ -47,19 +25,21 @@ class FeatureCache:
     folder: Path
     channel: Path | None
     limit_bytes: int
+    _refused: set[Path] = field(default_factory=set, compare=False)  # files that were told to be of no use
 
     def find(self, key: FeatureKey) -> Features | None:
         """The view's features (N, D), memory-mapped, or None where no whole file has them."""
-        for folder in filter(None, (self.channel, self.folder)):
-            path = folder / (key.name + SUFFIX)
+        for path in self._paths(key):
             try:
-                features = _read(path, key)
+                features = read_features(path, key)
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                print(f"Features {path} cannot be used ({error}); they are computed anew.", flush=True)
+            except (OSError, ValueError) as error:
+                if path not in self._refused:
+                    print(f"Features {path} cannot be used ({error}); they are computed anew.", flush=True)
+                    self._refused.add(path)
                 continue
-            if folder == self.folder:
+            if path.parent == self.folder:
                 with contextlib.suppress(OSError):
                     os.utime(path)  # the files that were used last are the last to go
             return features
@@ -67,96 +47,84 @@ class FeatureCache:
 
     def has(self, key: FeatureKey) -> bool:
         """Whether there is a file, whole or not: `find` knows."""
-        return any((folder / (key.name + SUFFIX)).exists() for folder in (self.channel, self.folder) if folder)
+        return any(path.exists() for path in self._paths(key))
+
+    def has_in_channel(self, key: FeatureKey) -> bool:
+        """The same of the channel alone, in which a file takes no room of the folder."""
+        return self.channel is not None and (self.channel / (key.name + SUFFIX)).exists()
 
     @contextlib.contextmanager
     def lock(self, key: FeatureKey) -> Iterator[bool]:
         """Whether this process may compute these features now; another one that asks is refused meanwhile.
 
-        The lock ends with the process that holds it, however that ends. Raises OSError if the folder cannot be written.
+        The lock ends with the process that holds it, however that ends. Where the folder cannot be written there is
+        none, and all may.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / f"{key.name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(_locked(self.folder / f"{key.name}.lock", wait=False))
             except BlockingIOError:
-                yield False
+                is_mine = False
+            except OSError:
+                is_mine = True
             else:
-                yield True
-        finally:
-            os.close(descriptor)
+                is_mine = True
+            yield is_mine
 
-    def write(self, key: FeatureKey, features: Features, keep: set[str]) -> None:
-        """Keep a view's features, by whoever holds its lock. Files named in `keep` are not removed to make room.
+    def write(self, key: FeatureKey, features: Features, keep: Iterable[FeatureKey]) -> None:
+        """Keep a view's features, by whoever holds its lock. Files of the keys in `keep` are not removed to make room.
 
-        Raises OSError if they do not fit.
+        Raises OSError if the folder cannot be written or they do not fit.
         """
         path = self.folder / (key.name + SUFFIX)
-        partial = path.with_suffix(".partial")
-        try:
-            self._make_room(HEADER_BYTES + features.nbytes, keep | {path.name})
-            with partial.open("wb") as file:
-                file.write(_header(key, features))
-                file.write(features.data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise
+        with _locked(self.folder / WRITERS_LOCK, wait=True):  # one at a time, so that the limit holds for all together
+            for left in self.folder.glob("*" + PARTIAL):
+                left.unlink(missing_ok=True)  # by a writer that was killed
+            self._make_room(HEADER_BYTES + features.nbytes, path, {other.name + SUFFIX for other in keep})
+            write_features(path, key, features)
 
     def fits(self, num_bytes: int) -> bool:
-        """Whether files of that size fit, by the limit and by the disk's free space, if older ones make way."""
+        """Whether files of that size fit, by the limit and by the disk's free space, if all that is there makes way.
+
+        Raises OSError if there can be no such folder.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        present = sum(path.stat().st_size for path in self.folder.glob("*" + SUFFIX))
+        present = sum(size for _, size, _ in self._files())
         return num_bytes <= min(self.limit_bytes, shutil.disk_usage(self.folder).free + present)
 
-    def _make_room(self, num_bytes: int, keep: set[str]) -> None:
-        files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob("*" + SUFFIX))
-        excess = num_bytes + sum(size for _, size, _ in files) - self.limit_bytes
-        for _, size, path in files:
-            if excess > 0 and path.name not in keep:
-                path.unlink(missing_ok=True)  # who has mapped it can go on reading it
-                excess -= size
-        if excess > 0:
-            raise OSError(f"more than {self.limit_bytes / 2**20:.0f} MiB are needed")
+    def _make_room(self, num_bytes: int, replaced: Path, keep: set[str]) -> None:
+        others = [item for item in self._files() if item[2] != replaced]
+        excess = num_bytes + sum(size for _, size, _ in others) - self.limit_bytes
+        removable = [item for item in others if item[2].name not in keep]
+        if excess > sum(size for _, size, _ in removable):
+            raise OSError(f"more than feature_cache_mib={self.limit_bytes / 2**20:.0f} are needed")
+        for _, size, path in removable:
+            if excess <= 0:
+                break
+            path.unlink(missing_ok=True)  # who has mapped it can go on reading it
+            excess -= size
+
+    def _files(self) -> list[tuple[int, int, Path]]:
+        """Time of the last use, size and path of every file, the one that was not used for longest first."""
+        found = []
+        for path in self.folder.glob("*" + SUFFIX):
+            with contextlib.suppress(FileNotFoundError):  # another process makes room
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        return sorted(found)
+
+    def _paths(self, key: FeatureKey) -> list[Path]:
+        return [folder / (key.name + SUFFIX) for folder in (self.channel, self.folder) if folder is not None]
 
 
-def round_features(features: Features) -> Features:
-    """As float16 where that is close enough, else unchanged."""
-    with np.errstate(over="ignore"):
-        rounded = features.astype(np.float16)
-    change = np.linalg.norm(rounded.astype(np.float32) - features)
-    return rounded if change <= LARGEST_ROUNDING * np.linalg.norm(features) else features
-
-
-def _header(key: FeatureKey, features: Features) -> bytes:
-    content = {
-        "format": FORMAT,
-        "key": key.content,
-        "shape": features.shape,
-        "dtype": str(features.dtype),
-        "crc32": zlib.crc32(features.data),
-    }
-    text = json.dumps(content).encode()
-    assert len(text) < HEADER_BYTES, text
-    return text.ljust(HEADER_BYTES)
-
-
-def _read(path: Path, key: FeatureKey) -> Features:
-    with path.open("rb") as file:
-        header = json.loads(file.read(HEADER_BYTES))
-        size = os.fstat(file.fileno()).st_size
-        if header["format"] != FORMAT or header["key"] != key.content or header["dtype"] not in DTYPES:
-            raise ValueError("it holds something else")
-        rows, width = header["shape"]
-        dtype = np.dtype(header["dtype"])
-        if size != HEADER_BYTES + rows * width * dtype.itemsize:
-            raise ValueError(f"it has {size} bytes, which is not what its header says")
-        # Private pages: torch takes writable memory only, and nothing that is written there reaches the file.
-        features = np.memmap(file, dtype, "c", HEADER_BYTES, (rows, width))
-    if zlib.crc32(features.data) != header["crc32"]:
-        raise ValueError("its checksum is wrong")
-    return features
+@contextlib.contextmanager
+def _locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Within it no other process holds the lock. Raises BlockingIOError if one does and this one shall not wait."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        # Not flock, whose locks are inherited: loader processes would hold them for seconds after a kill of this one.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

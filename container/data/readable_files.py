@@ -4,36 +4,34 @@ import contextlib
 import hashlib
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from container.data import decode
 
-LINE_BYTES = 65  # a SHA-256 in hexadecimal, and the end of the line
+PREFIX, SUFFIX = "readable-", ".txt"
+DIGEST_CHARACTERS = 64  # of a SHA-256 in hexadecimal
 
 
 class ReadableFiles:
-    """Digests of readable files in a text file of `folder`; without a folder none are known and none are kept.
+    """Digests of readable files in a text file of `folder`, and in one of `channel`, which is only read.
 
     The file is only ever appended to, at once and in whole lines. It is named by a digest of the code that decodes,
-    so that another decoder judges for itself.
+    so that another decoder judges for itself. Without folders nothing is known and nothing is kept.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, channel: Path | None = None) -> None:
         version = hashlib.sha256(inspect.getsource(decode).encode()).hexdigest()[:16]
-        self._path = folder / f"readable-{version}.txt" if folder is not None else None
+        name = f"{PREFIX}{version}{SUFFIX}"
+        self._path = folder / name if folder is not None else None
+        self._channel_path = channel / name if channel is not None else None
 
     def known(self) -> frozenset[bytes]:
         """SHA-256 of every file that was once found readable. Damaged lines are passed over."""
-        try:
-            text = self._path.read_bytes() if self._path is not None else b""
-        except OSError:
-            return frozenset()
-        found = set()
-        for line in text.split(b"\n"):
-            if len(line) == LINE_BYTES - 1:
-                with contextlib.suppress(ValueError):
-                    found.add(bytes.fromhex(line.decode("ascii", "replace")))
+        found: set[bytes] = set()
+        for path in filter(None, (self._path, self._channel_path)):
+            with contextlib.suppress(OSError):
+                found.update(_digests(path.read_bytes()))
         return frozenset(found)
 
     def add(self, digests: Iterable[bytes]) -> None:
@@ -48,3 +46,10 @@ class ReadableFiles:
                 os.write(descriptor, b"\n" + text)  # the first byte ends a line that someone could not finish
             finally:
                 os.close(descriptor)
+
+
+def _digests(text: bytes) -> Iterator[bytes]:
+    for line in text.split(b"\n"):
+        if len(line) == DIGEST_CHARACTERS:
+            with contextlib.suppress(ValueError):
+                yield bytes.fromhex(line.decode("ascii", "replace"))

@@ -1,5 +1,6 @@
 """Settings, data and network -> the job's features, if it shall train on features."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -8,7 +9,8 @@ from torch.utils.data import DataLoader, Sampler
 from container import contract
 from container.data.channels import Channel
 from container.data.dataset import BatchSampler, ShardSampler, make_loader
-from container.data.feature_cache import FeatureCache, FeatureKey
+from container.data.feature_cache import FeatureCache
+from container.data.feature_file import FeatureKey
 from container.data.feature_loader import FeatureLoader
 from container.hyperparameters import Hyperparameters
 from container.model.network import Network
@@ -16,7 +18,7 @@ from container.model.preprocess import Preprocess
 from container.settings import TrainSettings
 from container.training.build import make_dataset
 from container.training.distributed import Group
-from container.training.feature_keys import feature_key, weights_digest
+from container.training.feature_keys import feature_key
 from container.training.features import JobFeatures, Task
 from container.training.optimization import choose_precision
 from container.training.workers import choose_workers
@@ -36,23 +38,28 @@ def num_views(hyperparameters: Hyperparameters) -> int:
 
 
 def make_features(
-    settings: TrainSettings, group: Group, splits: dict[str, Channel], network: Network, cores: int
+    settings: TrainSettings, group: Group, splits: dict[str, Channel], network: Network, weights: str, cores: int
 ) -> JobFeatures | None:
-    """The job's features, of which none is computed yet; None where it trains on images. All processes agree."""
+    """The job's features, of which none is computed yet; None where it trains on images. All processes agree.
+
+    `weights` is the digest of the backbone's, `cores` are those of this process.
+    """
     views = num_views(settings.hyperparameters)
     if views == 0:
         return None
-    features = describe_features(settings, group, splits, network, cores, views)
-    return features if group.max(int(not _is_worth_it(settings, features, network, splits))) == 0 else None
+    features = describe_features(settings, group, splits, network, weights, cores)
+    if group.max(int(not _is_worth_it(settings, features, network, splits))):
+        return None
+    _tell(features)
+    return features
 
 
 def describe_features(
-    settings: TrainSettings, group: Group, splits: dict[str, Channel], network: Network, cores: int, views: int
+    settings: TrainSettings, group: Group, splits: dict[str, Channel], network: Network, weights: str, cores: int
 ) -> JobFeatures:
-    hyperparameters = settings.hyperparameters
+    hyperparameters, views = settings.hyperparameters, num_views(settings.hyperparameters)
     trained = choose_precision(hyperparameters.mixed_precision, group.device)
     precisions = {name: trained if name == "train" else torch.float32 for name in splits}
-    weights = weights_digest(network.backbone)
 
     def key(task: Task) -> FeatureKey:
         name, view = task
@@ -102,20 +109,23 @@ def feature_loaders(
 
 
 class ViewSampler(Sampler[list[Task]]):
-    """Every example of one view, in order, in batches: (view, index)."""
+    """Every example of one view once, in batches of at most `batch_size`: (view, index).
+
+    A batch takes examples from the whole channel, that is, of all classes, so that its features are as different as
+    the channel's.
+    """
 
     def __init__(self, num_examples: int, batch_size: int, view: int) -> None:
-        self.starts = range(0, num_examples, batch_size)
-        self.batch_size = batch_size
         self.num_examples = num_examples
+        self.num_batches = math.ceil(num_examples / batch_size)
         self.view = view
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:  # type: ignore[override]
-        for start in self.starts:
-            yield [(self.view, index) for index in range(start, min(start + self.batch_size, self.num_examples))]
+        for first in range(self.num_batches):
+            yield [(self.view, index) for index in range(first, self.num_examples, self.num_batches)]
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return self.num_batches
 
 
 def _rest(splits: dict[str, Channel]) -> list[Task]:
@@ -125,14 +135,16 @@ def _rest(splits: dict[str, Channel]) -> list[Task]:
 def _is_worth_it(settings: TrainSettings, features: JobFeatures, network: Network, splits: dict[str, Channel]) -> bool:
     """Whether the features fit, and are already there or will be read more than once."""
     hyperparameters, cache = settings.hyperparameters, features.cache
-    missing = [task for task, key in features.keys.items() if not cache.has(key)]
-    saves_work = features.num_views < hyperparameters.num_epochs or not missing
-    if hyperparameters.feature_cache == "auto" and not saves_work:
+    has_all = all(cache.has(key) for key in features.keys.values())
+    if has_all:
+        return True
+    if hyperparameters.feature_cache == "auto" and features.num_views >= hyperparameters.num_epochs:
         return False
     width = next(network.head.parameters()).shape[1]  # of the head's first layer's weight, (K, D)
-    needed = sum(len(splits[name]) * width * BYTES_PER_FEATURE for name, _ in features.keys)
+    own = [name for (name, _), key in features.keys.items() if not cache.has_in_channel(key)]
+    needed = sum(len(splits[name]) * width * BYTES_PER_FEATURE for name in own)
     try:
-        fits = not missing or cache.fits(needed)
+        fits = cache.fits(needed)
     except OSError as error:
         print(f"Features are not cached: {cache.folder} cannot be written ({error}).", flush=True)
         return False
@@ -143,3 +155,17 @@ def _is_worth_it(settings: TrainSettings, features: JobFeatures, network: Networ
             flush=True,
         )
     return fits
+
+
+def _tell(features: JobFeatures) -> None:
+    if not features.group.is_main:
+        return
+    cache, keys = features.cache, features.keys.values()
+    found = sum(cache.has(key) for key in keys)
+    print(f"Training the head on features: {found} of {len(keys)} views are there, in {cache.folder}.", flush=True)
+    if cache.channel is not None and not any(cache.has_in_channel(key) for key in keys):
+        print(
+            "The channel 'features' has none of them: its features are of other images, weights or settings, or were "
+            "computed by another image or at another precision.",
+            flush=True,
+        )

@@ -2,15 +2,22 @@
 
 import hashlib
 import inspect
+from functools import cache
+from importlib.metadata import version
 
 from torch import nn
 
 from container.data import augmentation, decode
 from container.data.channels import Channel
 from container.data.dataset import ImageDataset, random_seed
-from container.data.feature_cache import FeatureKey
+from container.data.feature_file import FeatureKey
 from container.hyperparameters import Hyperparameters
-from container.model import preprocess
+from container.model import backbone, preprocess
+from container.training.build import make_dataset
+
+# The code that turns a file into features, ours and others'.
+SOURCES = (decode, augmentation, preprocess, ImageDataset, random_seed, make_dataset, backbone)
+PACKAGES = ("pillow", "torch", "torchvision")
 
 
 def weights_digest(network: nn.Module) -> str:
@@ -22,10 +29,16 @@ def weights_digest(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def pixels_digest() -> str:
-    """SHA-256 over the code that turns a file into the network's input: other code makes other features."""
-    sources = (decode, augmentation, preprocess, ImageDataset, random_seed)
-    return hashlib.sha256("".join(inspect.getsource(source) for source in sources).encode()).hexdigest()
+@cache
+def code_digest() -> str:
+    """SHA-256 over the code that turns a file into features: other code makes other features."""
+    return hashlib.sha256("".join(inspect.getsource(source) for source in SOURCES).encode()).hexdigest()
+
+
+@cache
+def package_versions() -> str:
+    """Of what that code calls, without the part that says for which device a package was built."""
+    return ", ".join(f"{name} {version(name).partition('+')[0]}" for name in PACKAGES)
 
 
 def feature_key(
@@ -35,7 +48,8 @@ def feature_key(
     content: dict[str, str | int] = {
         "content": channel.content,
         "weights": weights,
-        "pixels": pixels_digest(),
+        "code": code_digest(),
+        "packages": package_versions(),
         "backbone": hyperparameters.backbone,
         "image_size": hyperparameters.image_size,
         "precision": precision,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +11,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from container.data.dataset import batches
-from container.data.feature_cache import SUFFIX, FeatureCache, FeatureKey, Features, round_features
+from container.data.feature_cache import FeatureCache
+from container.data.feature_file import FeatureKey, Features, round_features
 from container.model.preprocess import Preprocess
 from container.training.distributed import Group
 
@@ -23,7 +23,7 @@ Check = Callable[[], None]  # may raise Stopped
 
 @dataclass
 class JobFeatures:
-    """Views of the job's splits. `images(split, view)` is a loader of a whole split, in order."""
+    """Views of the job's splits. `images(split, view)` is a loader of a whole split, in any order."""
 
     cache: FeatureCache
     keys: dict[Task, FeatureKey]  # in the order in which the job needs them
@@ -66,47 +66,46 @@ class JobFeatures:
 
     def _compute_if_free(self, task: Task, check: Check) -> bool:
         """Whether the view is open now; False if another process is at it."""
+        with self.cache.lock(self.keys[task]) as is_mine:
+            if is_mine and not self._find(task):  # it may have come since it was looked for
+                self._keep(task, self._compute(task, check))
+        return is_mine
+
+    def _keep(self, task: Task, features: Features) -> None:
+        """Open the view from its new file, so that it takes no memory of this process alone; without one as it is."""
         try:
-            with self.cache.lock(self.keys[task]) as is_mine:
-                if not is_mine:
-                    return False
-                if not self._find(task):  # since it was looked for
-                    features = self._compute(task, check)
-                    self._open[task] = torch.from_numpy(features)
-                    names = {key.name + SUFFIX for key in self.keys.values()}
-                    self.cache.write(self.keys[task], features, keep=names)
+            self.cache.write(self.keys[task], features, keep=self.keys.values())
         except OSError as error:
             print(f"The features of {task[0]} cannot be kept in {self.cache.folder} ({error}).", flush=True)
-            if task not in self._open:
-                self._open[task] = torch.from_numpy(self._compute(task, check))
-        return True
+        if not self._find(task):
+            self._open[task] = torch.from_numpy(features)
 
     def _compute(self, task: Task, check: Check) -> Features:
         """The view's features (N, D). They are held in memory until they are whole."""
         split, view = task
         loader, started = self.images(split, view), time.perf_counter()
         label = f"features of {split}" + (f", view {view + 1} of {self.num_views}" if split == "train" else "")
-        rows: list[Features] = []
-        for part in tqdm(self._rows(loader, self.precisions[split]), label, len(loader), disable=None, leave=False):
-            rows.append(part)
+        features = np.empty((0, 0), np.float16)
+        for part in tqdm(batches(loader), label, len(loader), disable=None, leave=False):
+            rows = round_features(self._forward(part.images, self.precisions[split]))  # (n, D)
+            if not features.size:
+                features = np.empty((len(loader.dataset), rows.shape[1]), rows.dtype)  # type: ignore[arg-type]
+            elif rows.dtype.itemsize > features.itemsize:
+                features = features.astype(rows.dtype)
+            features[part.indices.numpy()] = rows
             check()
-        features = np.concatenate(rows)
         seconds = time.perf_counter() - started
         speed = len(features) / seconds
         print(f"Computed {label}: {len(features)} images in {seconds:.1f} s, {speed:.0f} images/s.", flush=True)
-        if all(part.dtype == np.float16 for part in rows):
-            return features
-        print(f"float16 is too coarse for the features of {split}; they are kept as float32.", flush=True)
+        if features.dtype != np.float16:
+            print(f"float16 is too coarse for the features of {split}; they are kept as {features.dtype}.", flush=True)
         return features
 
-    def _rows(self, loader: DataLoader, precision: torch.dtype) -> Iterator[Features]:
+    @torch.inference_mode()
+    def _forward(self, images: Tensor, precision: torch.dtype) -> Features:
+        """Features (n, D), float32, of images (n, 3, S, S), uint8."""
         device = self.group.device
-        enabled = precision is not torch.float32
         self.backbone.eval()
-        for part in batches(loader):
-            with (
-                torch.inference_mode(),
-                torch.autocast(device.type, precision, enabled=enabled) if enabled else nullcontext(),
-            ):
-                features = self.backbone(self.preprocess.normalize(part.images.to(device, non_blocking=True)))
-            yield round_features(features.float().cpu().numpy())
+        with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
+            features = self.backbone(self.preprocess.normalize(images.to(device, non_blocking=True)))
+        return features.float().cpu().numpy()

@@ -14,6 +14,7 @@ from container.data.dataset import BatchSampler
 from container.errors import CheckpointError
 from container.model.network import Network, OnFeatures
 from container.settings import TrainSettings
+from container.stop import Stopped
 from container.training.build import make_loaders, make_network, make_sampler, make_trainer, slice_size
 from container.training.checkpoint import load_checkpoint, refuse_other_job, save_checkpoint
 from container.training.distributed import Group
@@ -45,6 +46,7 @@ class Job:
     group: Group
     splits: dict[str, Channel]
     network: Network  # without the wrapper for several processes
+    frozen: str  # digest of the backbone's weights if they never change, else ""
     features: JobFeatures | None  # that the head is trained on; None: the network is, on images
     trainer: Trainer
     sampler: BatchSampler
@@ -58,7 +60,8 @@ class Job:
         sampler = make_sampler(settings, group, train, num_views(settings.hyperparameters))
         network = make_network(settings, group, len(train.class_names))
         cores = max(1, available_cores() // settings.processes_per_host)
-        features = make_features(settings, group, splits, network, cores)
+        frozen = weights_digest(network.backbone) if network.backbone_is_frozen else ""
+        features = make_features(settings, group, splits, network, frozen, cores)
         trained: nn.Module = network if features is None else OnFeatures(network)
         trainer = make_trainer(settings, group, trained, train, len(sampler.global_batches()))
         loaders: dict[str, Loader] = {}
@@ -67,7 +70,7 @@ class Job:
         else:
             loaders.update(feature_loaders(features, splits, sampler, slice_size(settings, group)))
         progress = Progress(num_classes=len(train.class_names))
-        job = cls(settings, group, splits, network, features, trainer, sampler, loaders, progress)
+        job = cls(settings, group, splits, network, frozen, features, trainer, sampler, loaders, progress)
         job._resume()
         return job
 
@@ -96,10 +99,16 @@ class Job:
 
     def prepare(self, split: str, view: int, check: Callable[[], None]) -> None:
         """Have the features of a view ready, where the job trains on features. `check` may raise Stopped meanwhile."""
-        if self.features is not None:
-            with self.trainer.debugger.phase("Features", split):
-                # Several processes must agree before one of them stops; they do after every training step.
-                self.features.prepare(split, view, check if self.group.world_size == 1 else lambda: None)
+        if self.features is None:
+            return
+        is_stopped = False
+        with self.trainer.debugger.phase("Features", split):
+            try:
+                self.features.prepare(split, view, check)
+            except Stopped:
+                is_stopped = True
+        if self.group.max(int(is_stopped)):  # all processes stop or none: the others would wait in the next step
+            raise Stopped
 
     def save(self) -> None:
         if self.group.is_main:
@@ -135,7 +144,7 @@ class Job:
         given = dataclasses.asdict(self.settings.hyperparameters)
         return {
             "fingerprint": self.splits["train"].fingerprint,
-            "frozen": weights_digest(self.network.backbone) if self.network.backbone_is_frozen else "",
-            "views": self.sampler.views,
+            "frozen": self.frozen,
+            "views": self.sampler.views if self.settings.hyperparameters.augment != "none" else 0,  # all are one
             **{name: value for name, value in given.items() if name not in NOT_IN_CHECKPOINT},
         }

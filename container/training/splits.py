@@ -41,7 +41,7 @@ def _read_splits(settings: TrainSettings, stop: Callable[[], None]) -> dict[str,
         raise ChannelError(f"There is no channel named 'train' (channels found: {found}); give the job one.")
     valid_root, test_root = settings.channel(contract.VALID_CHANNELS), settings.channel(contract.TEST_CHANNELS)
     roots = split_roots(train_root, valid_root, test_root)
-    readable = ReadableFiles(settings.features_dir)
+    readable = ReadableFiles(settings.features_dir, settings.channel(contract.FEATURES_CHANNELS))
     splits: dict[str, Channel] = {}
     for name, root in roots.items():
         splits[name] = read_channel(

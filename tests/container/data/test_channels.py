@@ -163,6 +163,33 @@ def test_the_fingerprint_depends_on_content_name_and_nothing_else(root: Path, tm
     assert read(root).fingerprint != original
 
 
+def test_the_content_depends_on_the_pictures_and_their_order_and_not_on_their_names(root: Path, tmp_path: Path) -> None:
+    original = read(root).content
+    moved = shutil.copytree(root, tmp_path / "copy")
+    for folder in moved.iterdir():
+        for path in folder.iterdir():
+            path.rename(path.with_name(f"renamed-{path.name}"))
+        folder.rename(folder.with_name(f"{folder.name}-too"))
+    assert read(moved).content == original
+
+    path = root / CLASS_NAMES[0] / "000.jpg"
+    path.rename(path.with_name("999.jpg"))  # now the last of its class
+    assert read(root).content != original
+    path.with_name("999.jpg").rename(path)
+    assert read(root).content == original
+    (root / CLASS_NAMES[0] / "bad.jpg").write_bytes(b"bad")
+    assert read(root, max_corrupt_share=0.5).content == original
+    write_picture(path, (9, 9, 9))
+    assert read(root, max_corrupt_share=0.5).content != original
+
+
+def test_the_parts_of_a_split_have_contents_of_their_own(root: Path) -> None:
+    channel = read(root)
+    train, valid = split_channel(channel, 0.25)
+    assert len({channel.content, train.content, valid.content}) == 3
+    assert [hashlib.sha256(path.read_bytes()).digest() for path in valid.files] == list(valid.digests)
+
+
 def test_a_stop_is_asked_for_between_files(root: Path) -> None:
     calls = []
 
