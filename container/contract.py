@@ -37,6 +37,8 @@ STOP_GRACE_SECONDS = 120  # between SIGTERM and SIGKILL of a training job
 SERVE_GRACE_SECONDS = 30  # the same for an endpoint's container
 
 MODEL_FILE = "model.pt"
+# The same model in every precision that it may have been exported in; only the first is always there.
+MODEL_FILES = {"fp32": MODEL_FILE, "bf16": "model-bf16.pt", "int8": "model-int8.pt"}
 METRICS_FILE = "metrics.json"
 
 # What Debugger and Profiler write. The first two are the platform's defaults, which its own files can change; the

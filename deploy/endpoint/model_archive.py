@@ -1,4 +1,4 @@
-"""A run's model.pt as the model.tar.gz that SageMaker unpacks: the same file gives the same bytes, on any day."""
+"""A run's model as the model.tar.gz that SageMaker unpacks: the same files give the same bytes, on any day."""
 
 import gzip
 import hashlib
@@ -13,8 +13,8 @@ MODE = 0o644
 
 def write_model_archive(run_dir: Path, archive_path: Path) -> str:
     """The sha256 of the archive written to `archive_path`. Raises DeployError if the run has no model."""
-    model_path = run_dir / "model" / contract.MODEL_FILE
-    if not model_path.is_file():
+    forms = [path for name in contract.MODEL_FILES.values() if (path := run_dir / "model" / name).is_file()]
+    if not any(path.name == contract.MODEL_FILE for path in forms):
         raise DeployError(
             f"{run_dir} holds no model/{contract.MODEL_FILE}; give the folder of a run that has been trained."
         )
@@ -23,10 +23,11 @@ def write_model_archive(run_dir: Path, archive_path: Path) -> str:
         archive_path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-        model_path.open("rb") as model,
     ):
-        entry = tarfile.TarInfo(contract.MODEL_FILE)
-        entry.size, entry.mode, entry.mtime = model_path.stat().st_size, MODE, 0
-        archive.addfile(entry, model)
+        for path in forms:
+            entry = tarfile.TarInfo(path.name)
+            entry.size, entry.mode, entry.mtime = path.stat().st_size, MODE, 0
+            with path.open("rb") as model:
+                archive.addfile(entry, model)
     with archive_path.open("rb") as written:
         return hashlib.file_digest(written, "sha256").hexdigest()

@@ -34,7 +34,7 @@ def fetch_results(context: Context, job: str) -> Path:
 
 
 def fetch_model(context: Context, model_data: str, run_dir: Path) -> Path:
-    """model/model.pt of a run, out of the job's model.tar.gz."""
+    """model/model.pt of a run, out of the job's model.tar.gz, and its bf16 and int8 forms where there are any."""
     bucket, _, key = model_data.removeprefix("s3://").partition("/")
     archive, model = run_dir / "model" / "model.tar.gz", run_dir / "model" / contract.MODEL_FILE
     archive.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +43,25 @@ def fetch_model(context: Context, model_data: str, run_dir: Path) -> Path:
     except (BotoCoreError, ClientError, Boto3Error) as error:
         raise explain(error, "s3", "GetObject", context.aws.region) from error
     try:
-        with tarfile.open(archive, "r:gz") as content:
-            member = next(item for item in content if item.name.removeprefix("./") == contract.MODEL_FILE)
-            source = content.extractfile(member) if member.isreg() else None
-            if source is None:
-                raise tarfile.TarError(f"{contract.MODEL_FILE} is no file")
-            model.write_bytes(source.read())
-    except StopIteration:
-        raise DeployError(f"{model_data} holds no {contract.MODEL_FILE}; it is no model of this project.") from None
+        names = _unpack_model(archive)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DeployError(f"{model_data} is damaged ({error}); train again with --again.") from error
+    if contract.MODEL_FILE not in names:
+        raise DeployError(f"{model_data} holds no {contract.MODEL_FILE}; it is no model of this project.")
     return model
+
+
+def _unpack_model(archive: Path) -> set[str]:
+    """Names of the model's forms, written beside the archive; anything else in it is left."""
+    names = set()
+    with tarfile.open(archive, "r:gz") as content:
+        for member in content:
+            name = member.name.removeprefix("./")
+            if name not in contract.MODEL_FILES.values():
+                continue
+            source = content.extractfile(member) if member.isreg() else None
+            if source is None:
+                raise tarfile.TarError(f"{name} is no file")
+            (archive.parent / name).write_bytes(source.read())
+            names.add(name)
+    return names

@@ -33,6 +33,18 @@ def test_the_archive_holds_the_model_as_a_plain_file_of_nobody(tmp_path: Path) -
         assert content.read() == b"weights"
 
 
+def test_the_forms_in_fewer_bits_are_packed_too_and_nothing_else(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    for name in ("model-int8.pt", "model.partial", "notes.txt"):
+        (run / "model" / name).write_bytes(name.encode())
+    write_model_archive(run, tmp_path / "model.tar.gz")
+    with tarfile.open(tmp_path / "model.tar.gz") as archive:
+        assert archive.getnames() == ["model.pt", "model-int8.pt"]
+        content = archive.extractfile("model-int8.pt")
+        assert content is not None
+        assert content.read() == b"model-int8.pt"
+
+
 def test_a_link_to_the_model_is_packed_as_what_it_points_to(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (run / "model" / "model.pt").rename(tmp_path / "elsewhere.pt")
