@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from bench.errors import BenchError
 from container import contract
 
@@ -42,6 +44,13 @@ class Loop:
         started = time.perf_counter()
         self._read_until("ready")
         self.start_seconds = time.perf_counter() - started
+
+    @property
+    def memory_mib(self) -> float:
+        """Of it and its loader processes, each shared page counted once."""
+        process = psutil.Process(self._process.pid)
+        tree = [process, *process.children(recursive=True)]
+        return float(sum(member.memory_full_info().pss for member in tree)) / 2**20
 
     def train_one_epoch(self) -> Epoch:
         assert self._process.stdin is not None

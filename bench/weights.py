@@ -30,7 +30,8 @@ def make_weights(num_classes: int) -> dict[str, torch.Tensor]:
             module.momentum = None  # a plain mean over the one batch below
     with torch.no_grad():
         network(Preprocess(IMAGE_SIZE)([decode_image(photo(seed)) for seed in range(NUM_PHOTOS)]))
-    return network.state_dict()
+    state: dict[str, torch.Tensor] = network.state_dict()
+    return state
 
 
 if __name__ == "__main__":

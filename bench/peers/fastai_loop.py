@@ -29,7 +29,7 @@ BATCH_SIZE = 32
 NUMBERS = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
 
-class OnCommand(Callback):
+class OnCommand(Callback):  # type: ignore[misc]  # fastai is not installed where types are checked
     order = 60  # after the recorder, whose values it prints
 
     def __init__(self) -> None:

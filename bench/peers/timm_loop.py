@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 BATCH_SIZE = 32
@@ -41,7 +40,7 @@ def options(data: Path, weights: Path, folder: Path, num_classes: int) -> list[s
     ]
 
 
-def load(script: Path) -> ModuleType:
+def load(script: Path) -> Any:
     spec = importlib.util.spec_from_file_location("timm_train", script)
     assert spec is not None
     assert spec.loader is not None
@@ -50,7 +49,7 @@ def load(script: Path) -> ModuleType:
     return module
 
 
-def wait_before_each_epoch(script: ModuleType) -> None:
+def wait_before_each_epoch(script: Any) -> None:
     """Replace the script's two functions of an epoch by ones that wait, call them, and print what they did."""
     train, validate = script.train_one_epoch, script.validate
 
