@@ -22,7 +22,7 @@ READY = {
     "image_uri": IMAGE,
 }
 RESULTS = {
-    "output/model.tar.gz": archive({"model.pt": b"weights"}),
+    "output/model.tar.gz": archive({"model.pt": b"weights", "model-int8.pt": b"few bits", "code.py": b""}),
     "output/output.tar.gz": archive({"metrics.json": b'{"epochs": []}', "../escaped.json": b"{}"}),
     "debug-output/collections/000000000/worker_0_collections.json": b"{}",
     "profiler-output/system/incremental/2026112412/1795867200.algo-1.json": b"",
@@ -71,6 +71,8 @@ def test_the_job_is_begun_followed_and_fetched_into_a_run(deploy: Deploy, stub: 
     assert collect(RunFolders.below(run_dir)).metrics == {"epochs": []}
     assert (run_dir / "output/tensors/collections/000000000/worker_0_collections.json").is_file()
     assert (run_dir / "model/model.pt").read_bytes() == b"weights"
+    assert (run_dir / "model/model-int8.pt").read_bytes() == b"few bits"
+    assert not (run_dir / "model/code.py").exists()
     assert not list(Path().rglob("escaped.json"))
     assert read_state() == READY | {
         "training_job": name,
