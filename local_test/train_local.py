@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from container import contract
-from container.errors import UserError
+from container.errors import ChannelError, UserError
 from container.hyperparameters import Hyperparameters
 from container.schema import describe
 from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
@@ -28,9 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not options.no_docker:
             require_image(options.image)
-        channels = find_channels(options.data)
-        if options.weights:
-            channels["pretrained"] = options.weights
+        channels = chosen_channels(options)
         run = lay_out(options.run, dict(options.parameters), channels, link=options.no_docker)
     except (UserError, EngineError) as error:
         print(error, file=sys.stderr)
@@ -89,15 +87,32 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         epilog=f"hyperparameters:\n{hyperparameter_help()}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("data", type=Path, help="folder with train/, valid/ and test/, or with one folder per class")
+    add_channel_options(parser)
     parser.add_argument("--run", type=Path, default=Path("runs/local"), help="folder for the run (default: runs/local)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
     parser.add_argument("--no-docker", action="store_true", help="run as a process instead of in the image")
-    parser.add_argument("--weights", type=Path, help="folder with pretrained weights: the `pretrained` channel")
     parser.add_argument(
         "-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[], help="a hyperparameter"
     )
     return parser.parse_args(arguments)
+
+
+def add_channel_options(parser: argparse.ArgumentParser) -> None:
+    """The command-line arguments that `chosen_channels` reads."""
+    parser.add_argument("data", type=Path, help="folder with train/, valid/ and test/, or with one folder per class")
+    parser.add_argument("--weights", type=Path, help="folder with pretrained weights: the `pretrained` channel")
+    parser.add_argument("--features", type=Path, help="features that another job has left: the `features` channel")
+
+
+def chosen_channels(options: argparse.Namespace) -> dict[str, Path]:
+    """Folder per channel. Raises ChannelError if there is nothing to train on, or a folder is not there."""
+    channels = find_channels(options.data)
+    for name, folder in (("pretrained", options.weights), ("features", options.features)):
+        if folder is not None:
+            if not folder.is_dir():
+                raise ChannelError(f"The channel {name} cannot be {folder}, which is no folder; give another.")
+            channels[name] = folder
+    return channels
 
 
 def hyperparameter_help() -> str:

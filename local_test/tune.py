@@ -2,6 +2,7 @@
 
 Ranges and objective are those of SageMaker's tuning jobs (deploy/search_space.py). A trial that is worse than the
 median of the earlier ones after as many epochs is stopped. The same command goes on where a study was stopped.
+With a frozen backbone the trials share its features, which are computed once.
 """
 
 import argparse
@@ -16,8 +17,7 @@ from optuna.trial import Trial
 from container.errors import UserError
 from deploy.search_space import DEFAULT_SPACE, Space, as_text, read_space
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
-from local_test.opt_ml import find_channels
-from local_test.train_local import INTERRUPTED, pair
+from local_test.train_local import INTERRUPTED, add_channel_options, chosen_channels, pair
 from local_test.tune_report import REPORT_FILE, write_tuning_report
 from local_test.tuning import lock, results
 from local_test.tuning.cores import default_parallel, share_cores
@@ -36,13 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         space = chosen_space(options)
-        channels = find_channels(options.data)
-        if options.weights:
-            channels["pretrained"] = options.weights
+        channels = chosen_channels(options)
         if not options.no_docker:
             require_image(options.image)
-        options.run.mkdir(parents=True, exist_ok=True)
-        launcher = Launcher(channels=channels, image=None if options.no_docker else options.image)
+        features_dir = options.run / "features"
+        features_dir.mkdir(parents=True, exist_ok=True)
+        launcher = Launcher(
+            channels=channels, features_dir=features_dir, image=None if options.no_docker else options.image
+        )
         with lock.holding(options.run / "lock") as is_mine:
             if not is_mine:
                 raise UserError(f"{options.run} is being tuned by another process; wait for it or give another --run.")
@@ -120,7 +121,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("data", type=Path, help="folder with train/, valid/ and test/, or with one folder per class")
+    add_channel_options(parser)
     parser.add_argument("--run", type=Path, default=Path("runs/tune"), help="folder for the study (default: runs/tune)")
     parser.add_argument("--trials", type=positive, default=20, help="trials in all (default: 20)")
     parser.add_argument("--space", type=Path, help="TOML file with ranges (default: those of deploy/search_space.py)")
@@ -133,7 +134,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="seed of the choices (default: 0)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
     parser.add_argument("--no-docker", action="store_true", help="run trials as processes instead of in the image")
-    parser.add_argument("--weights", type=Path, help="folder with pretrained weights: the `pretrained` channel")
     parser.add_argument(
         "-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[],
         help="a hyperparameter that every trial gets; it is taken out of the ranges",

@@ -18,13 +18,15 @@ from local_test.tuning import lock
 from local_test.tuning.cores import Cores, pinned
 
 LOG_FILE, PID_FILE = "log.txt", "pid"
+FEATURES_MOUNT = "/features"  # in the image
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launcher:
-    """How trials are run; `image` None: as processes of this machine."""
+    """How trials are run; `image` None: as processes of this machine. All of them share `features_dir`."""
 
     channels: dict[str, Path]
+    features_dir: Path
     image: str | None = None
 
     def command(self, run: Run, cores: Cores) -> list[str]:
@@ -33,6 +35,8 @@ class Launcher:
         mounts = ["-v", f"{run.root}:{contract.BASE_DIR}"]
         for name, folder in self.channels.items():
             mounts += ["-v", f"{folder.absolute()}:{contract.BASE_DIR}/input/data/{name}:ro"]
+        mounts += ["-v", f"{self.features_dir.absolute()}:{FEATURES_MOUNT}"]
+        mounts += ["-e", f"{contract.FEATURES_DIR_VARIABLE}={FEATURES_MOUNT}"]
         limits = ["--hostname", "algo-1", "--cpus", str(len(cores))]
         return [docker(), "run", "--rm", "--name", container_name(run), *limits, *mounts, self.image, "train"]
 
@@ -61,6 +65,7 @@ class TrialJob:
         held = lock.take(run.root / PID_FILE)
         assert held is not None, "the launcher has cleared the folder"
         environ = {**os.environ, contract.BASE_DIR_VARIABLE: str(run.root), "PYTHONUNBUFFERED": "1"}
+        environ[contract.FEATURES_DIR_VARIABLE] = str(launcher.features_dir.absolute())
         environ |= {"OMP_NUM_THREADS": str(len(cores)), "GIT_REVISION": os.environ.get("GIT_REVISION", git_revision())}
         try:
             with (run.root / LOG_FILE).open("ab") as log, pinned(cores):

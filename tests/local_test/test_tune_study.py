@@ -15,6 +15,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from container import contract
 from container.cores import available_cores
 from container.errors import UserError
 from deploy.search_space import Categorical, Continuous, Integer, Space
@@ -73,7 +74,7 @@ def tuner(study: optuna.Study, tmp_path: Path) -> NewTuner:
             study=study,
             space=space,
             run_dir=tmp_path,
-            launcher=Scripted(channels={}),
+            launcher=Scripted(channels={}, features_dir=tmp_path / "features"),
             trials=trials or len(rates),
             seed=0,
             free_cores=share_cores(parallel),
@@ -248,7 +249,7 @@ def test_a_pinned_job_counts_only_its_own_cores() -> None:
 
 
 def test_a_container_gets_its_share_of_the_cores_and_a_name_to_be_found_by(tmp_path: Path) -> None:
-    launcher = Launcher(channels={"train": tmp_path / "train"}, image="classifier:1")
+    launcher = Launcher(channels={"train": tmp_path / "train"}, features_dir=tmp_path / "f", image="classifier:1")
     command = launcher.command(Run(tmp_path / "trial-001"), (4, 5))
     assert command[command.index("--cpus") + 1] == "2"
     assert f"{tmp_path}/train:/opt/ml/input/data/train:ro" in command
@@ -256,6 +257,17 @@ def test_a_container_gets_its_share_of_the_cores_and_a_name_to_be_found_by(tmp_p
     name = command[command.index("--name") + 1]
     assert name in launcher.command(Run(tmp_path / "trial-001"), (0,))
     assert name not in launcher.command(Run(tmp_path / "trial-002"), (0,))
+
+
+def test_containers_of_all_trials_get_the_same_folder_for_features(tmp_path: Path) -> None:
+    launcher = Launcher(channels={}, features_dir=tmp_path / "f", image="classifier:1")
+    for name in ("trial-001", "trial-002"):
+        command = launcher.command(Run(tmp_path / name), (0,))
+        assert command[command.index("-e") - 1 : command.index("-e") + 2] == [
+            f"{tmp_path}/f:/features",
+            "-e",
+            f"{contract.FEATURES_DIR_VARIABLE}=/features",
+        ]
 
 
 def test_a_job_knows_its_threads(tmp_path: Path, tuner: NewTuner, monkeypatch) -> None:
