@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.state import State
 
-IMAGES, WEIGHTS = "images", "pretrained"  # the parts, which are uploaded each by itself
+IMAGES, WEIGHTS, FEATURES = "images", "pretrained", "features"  # the parts, which are uploaded each by itself
 KEYS = ("data_s3_uri", "data_fingerprint", "num_files")
 
 
@@ -17,11 +17,15 @@ def forget(state: State, part: str) -> None:
 
 
 def record(state: State, uri: str, part: str, fingerprint: str, num_files: dict[str, int]) -> None:
-    """Called when a part is in S3 as a whole. The keys that jobs read are there only while the images are."""
+    """Called when a part is in S3 as a whole. The keys that jobs read are there only while the images are.
+
+    Features follow from images and weights, so that others make no other data.
+    """
     parts = {**_parts(state), part: {"fingerprint": fingerprint, "num_files": num_files}}
     state.put(data_parts=parts)
     if IMAGES in parts:
-        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        told = {name: content for name, content in parts.items() if name != FEATURES}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         counts = {channel: count for content in parts.values() for channel, count in content["num_files"].items()}
         state.put(data_s3_uri=uri, data_fingerprint=digest, num_files=counts)
 

@@ -20,7 +20,7 @@ class Inputs:
         """From the state; a dry run assumes what is not there yet. Raises DeployError that names the command to run."""
         root = _required(context, "data_s3_uri", "upload FOLDER", context.s3_uri("data")).rstrip("/")
         num_files = {name: int(count) for name, count in (context.state.get("num_files") or {}).items()}
-        known = (*CHANNELS, *contract.PRETRAINED_CHANNELS)
+        known = (*CHANNELS, *contract.PRETRAINED_CHANNELS, *contract.FEATURES_CHANNELS)
         channels = [name for name in num_files if name in known] or list(CHANNELS)
         return cls(
             image_uri=image_uri(context),

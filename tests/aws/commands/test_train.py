@@ -103,6 +103,20 @@ def test_the_request_has_debugger_profiler_checkpoints_metrics_and_tags(deploy: 
     assert request["Tags"] == [{"Key": "image-classifier-project", "Value": "image-classifier"}]
 
 
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_weights_and_features_that_were_uploaded_are_channels_of_every_job(
+    deploy: Deploy, stub: JobsStub, command: str
+) -> None:
+    write_state(**READY | {"num_files": {"train": 640, "pretrained": 1, "features": 5}})
+    (request,) = requests(deploy(command, "--dry-run").out)
+    definition = request["parameters"].get("TrainingJobDefinition", request["parameters"])
+    addresses = {
+        item["ChannelName"]: item["DataSource"]["S3DataSource"]["S3Uri"] for item in definition["InputDataConfig"]
+    }
+    root = f"s3://{BUCKET}/image-classifier/data"
+    assert addresses == {name: f"{root}/{name}/" for name in ("train", "pretrained", "features")}
+
+
 def test_the_best_hyperparameters_are_taken_and_the_command_line_wins(deploy: Deploy, stub: JobsStub) -> None:
     write_state(**READY, best_hyperparameters={"batch_size": "40", "learning_rate": "0.002"})
     assert deploy("train", "-p", "batch_size=80").status == 0

@@ -6,12 +6,15 @@ from pathlib import Path
 import boto3
 import pytest
 
+from container.data.feature_cache import SUFFIX
+from container.data.readable_files import ReadableFiles
 from container.model.backbone import WEIGHT_SUFFIXES as TRAINED_FROM
-from deploy.commands.upload import WEIGHT_SUFFIXES
+from deploy.commands.upload import FEATURE_SUFFIX, READABLE_FILES, WEIGHT_SUFFIXES
 from tests.aws.commands.test_role import requests
 from tests.aws.conftest import Result
 from tests.aws.gateway import Gateway
 from tests.aws.uploaded import BUCKET, DATA, local, make_images, put, sent, state, stored
+from tests.job_folder import JobFolder
 
 Deploy = Callable[..., Result]
 
@@ -135,10 +138,57 @@ def test_weights_alone_are_no_data_to_train_on(deploy: Deploy, aws: Gateway, tmp
     assert "data_s3_uri" not in state()
 
 
+def test_features_make_a_channel_of_their_views_alone_and_leave_the_data_what_they_are(
+    deploy: Deploy, aws: Gateway, images: Path
+) -> None:
+    folder = images.parent / "features"
+    for name in ("a.features", "b.features", "readable-01.txt", "a.lock", "writers.lock", "c-12.partial"):
+        put(folder / name, name.encode())
+    deploy("upload", str(images))
+    before = state()
+    assert deploy("upload", "--features", str(folder)).status == 0
+    assert set(stored()) - set(local(images)) == {
+        "features/a.features",
+        "features/b.features",
+        "features/readable-01.txt",
+    }
+    assert state()["num_files"] == {**before["num_files"], "features": 3}
+    assert state()["data_fingerprint"] == before["data_fingerprint"]
+    (folder / "a.features").unlink()
+    put(folder / "d.features", b"new")
+    result = deploy("upload", str(images), "--delete", "--features", str(folder))
+    assert f"Channel features: s3://{BUCKET}/{DATA}features/ (3 files; 1 sent, 2 there already)" in result.out
+    assert {name for name in stored() if name.startswith("features/")} == {
+        "features/b.features",
+        "features/d.features",
+        "features/readable-01.txt",
+    }
+
+
+def test_a_job_on_aws_computes_no_features_where_those_of_a_job_at_home_were_uploaded(
+    deploy: Deploy, aws: Gateway, tmp_path: Path, capsys
+) -> None:
+    options = {"fine_tune": "head", "feature_cache": "on", "num_epochs": 1}
+    at_home, on_aws = (JobFolder(tmp_path / name).configure(**options) for name in ("home", "aws"))
+    at_home.add_channels(train=4, valid=2)
+    at_home.train()
+    assert "Computed features of train" in capsys.readouterr().out
+    uploaded = [str(at_home.data_dir), "--features", str(at_home.checkpoint_dir / "features")]
+    assert deploy("upload", *uploaded).status == 0
+    for name, content in stored().items():  # as SageMaker downloads each channel
+        put(on_aws.data_dir / name, content)
+    on_aws.train()
+    printed = capsys.readouterr().out
+    assert "Training the head on features: 2 of 2 views are there" in printed
+    assert "Computed features" not in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "There is nothing to upload"),
+        (["--features", "."], "--features . holds no features; give `checkpoints/features` of a run"),
+        (["--features", "nowhere"], "--features nowhere holds no features"),
         (["nowhere"], "nowhere holds no images to train on"),
         (["--weights", "nowhere.pth"], "--weights nowhere.pth is no .pth or .pt file"),
     ],
@@ -151,5 +201,8 @@ def test_nothing_to_upload_is_a_sentence_before_anything_is_asked(
     assert sentence in refused.err
 
 
-def test_the_weights_that_are_taken_are_those_that_training_can_read() -> None:
+def test_what_is_taken_is_what_training_can_read(tmp_path: Path) -> None:
     assert WEIGHT_SUFFIXES == TRAINED_FROM
+    assert FEATURE_SUFFIX == SUFFIX
+    ReadableFiles(tmp_path).add([bytes(32)])
+    assert len(list(tmp_path.glob(READABLE_FILES))) == 1
