@@ -15,10 +15,10 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench clean
+.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-check clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Start here
 setup: .venv/ready ## virtual environment in .venv with everything that training and serving need
@@ -65,8 +65,14 @@ lint: .venv/ready-dev ## ruff, mypy and pip check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
-bench: .venv/ready-dev ## measure training, the debugger and serving against plain ones; writes bench/results
-	$(BIN)/python -m bench
+bench: .venv/ready-dev ## measure everything against its peers, in about an hour; writes bench/results
+	$(BIN)/python -m bench $(ARGS)
+bench-serving: .venv/ready-dev ## the server beside TorchServe, LitServe, BentoML, Ray Serve and plain Flask; half an hour
+	$(BIN)/python -m bench serving $(ARGS)
+bench-training: .venv/ready-dev ## training, loading and tuning beside plain PyTorch, fastai and timm
+	$(BIN)/python -m bench training loader tuning $(ARGS)
+bench-check: .venv/ready-dev ## measure anew, shorter; fails where a ratio to a peer is lower than in bench/results
+	$(BIN)/python -m bench --check $(ARGS)
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)
 	rm -rf .venv runs data/sample build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 

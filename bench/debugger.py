@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import fmean
 
 from bench.errors import BenchError
+from bench.loops import PROJECT_DIR
 from bench.part import Part
 from bench.photos import write_class_folders
 from bench.record import Record, compare
-from bench.servers import PROJECT_DIR
 from container import contract
 from local_test.opt_ml import find_channels, lay_out
 

@@ -1,79 +1,121 @@
-"""Requests per second and latencies, measured by the load generator hey."""
+"""Requests per second and latencies, measured by the load generator h2load, over HTTP/1.1.
 
-import csv
-import io
+It shares the machine's cores with the server, equally for every side; written in C, it takes few of their cycles.
+"""
+
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.errors import BenchError
 
-RESPONSE_TIME, OFFSET, STATUS = "response-time", "offset", "status-code"  # hey's columns; times in seconds
 WARM_UP_REQUESTS = 12  # not counted; they also tell how many requests fill the time
 TIMEOUT_SECONDS = 60  # SageMaker's own, for an answer
+LONGEST_SECONDS = 300  # of one run of the generator, which ends by itself long before
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is posted: a file and the content type that is named for it."""
+
+    path: Path
+    content_type: str
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of the load generator measured; every request in it was answered with 200."""
+    """What one run of the load generator measured; latencies are those of requests answered with 200."""
 
     num_requests: int
     num_warm_up: int  # requests before these, which are not measured
-    requests_per_second: float
+    num_errors: int  # requests, of the warm-up too, that got no answer, or anything but 200
+    requests_per_second: float  # that were answered with 200
     p50_ms: float
     p95_ms: float
     p99_ms: float
 
 
-def require_hey() -> None:
-    if shutil.which("hey") is None:
+def require_h2load() -> None:
+    if shutil.which("h2load") is None:
         raise BenchError(
-            "The load generator `hey` is not on PATH; install it with `apt-get install hey` or `brew install hey`."
+            "The load generator `h2load` is not on PATH; install it with `apt-get install nghttp2-client` or "
+            "`brew install nghttp2`."
         )
 
 
-def measure(url: str, body_path: Path, concurrency: int, seconds: float) -> Load:
-    """A closed loop: `concurrency` callers, each sending the next request when the last is answered, for `seconds`.
-
-    Raises BenchError if any request fails or is answered with anything but 200.
-    """
-    warm_up = _run(url, body_path, concurrency, rounds=max(1, WARM_UP_REQUESTS // concurrency))
+def closed_loop(url: str, body: Body, concurrency: int, seconds: float) -> Load:
+    """`concurrency` callers, each sending the next request when the last is answered, for about `seconds`."""
+    warm_up = _run_loop(url, body, concurrency, rounds=max(1, WARM_UP_REQUESTS // concurrency))
     rounds = max(2, round(warm_up.requests_per_second * seconds / concurrency))
-    return replace(_run(url, body_path, concurrency, rounds), num_warm_up=warm_up.num_requests)
+    load = _run_loop(url, body, concurrency, rounds)
+    return replace(load, num_warm_up=warm_up.num_requests, num_errors=load.num_errors + warm_up.num_errors)
 
 
-def _run(url: str, body_path: Path, concurrency: int, rounds: int) -> Load:
-    # By number, not by time: hey leaves failed connections out of its CSV, and only a known number shows the gap.
+def open_loop(url: str, body: Body, rate: int, seconds: float) -> Load:
+    """A new caller every 1/`rate` s, however long the answers take; latencies count from when each was due."""
+    num_requests = round(rate * seconds)
+    period_us = round(1e6 / rate)
+    numbers = ["-n", str(num_requests), "-c", str(num_requests), "-r", "1", f"--rate-period={period_us // 1000}ms"]
+    assert period_us % 1000 == 0, "h2load's shortest unit of time is a millisecond"
+    return summarize(_run(url, body, numbers), num_requests, period_us)
+
+
+def _run_loop(url: str, body: Body, concurrency: int, rounds: int) -> Load:
+    # By number, not by time: h2load logs no line for a failed connection, and only a known number shows the gap.
     num_requests = rounds * concurrency
-    command = ["hey", "-n", str(num_requests), "-c", str(concurrency), "-t", str(TIMEOUT_SECONDS), "-o", "csv"]
-    command += ["-m", "POST", "-D", str(body_path), "-T", "image/jpeg", f"{url}/invocations"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise BenchError(f"hey ended with status {answer.returncode}: {answer.stderr.strip()}")
-    return read_csv(answer.stdout, num_requests)
+    return summarize(_run(url, body, ["-n", str(num_requests), "-c", str(concurrency)]), num_requests)
 
 
-def read_csv(text: str, num_requests: int) -> Load:
-    """The measurement in hey's CSV. Raises BenchError unless it holds `num_requests` answers, all of them 200."""
-    rows = list(csv.DictReader(io.StringIO(text)))
-    bad = [row[STATUS] for row in rows if row[STATUS] != "200"]
-    if bad or len(rows) != num_requests:
-        raise BenchError(
-            f"Of {num_requests} requests {num_requests - len(rows)} got no answer and {len(bad)} were answered with "
-            f"{', '.join(sorted(set(bad))) or 'an error'}; a speed with errors does not count: see the server's log."
-        )
-    latencies = np.array([float(row[RESPONSE_TIME]) for row in rows])
-    starts = np.array([float(row[OFFSET]) for row in rows])
-    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]) * 1000
-    duration = (starts + latencies).max() - starts.min()
+def _run(url: str, body: Body, numbers: Sequence[str]) -> str:
+    """h2load's log of one run."""
+    with TemporaryDirectory() as folder:
+        log_path = Path(folder) / "requests.tsv"  # a new one each time: h2load adds to a file that exists
+        command = ["h2load", "--h1", *numbers, f"--connection-inactivity-timeout={TIMEOUT_SECONDS}"]
+        command += [f"--data={body.path}", f"--header=content-type: {body.content_type}", f"--log-file={log_path}", url]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
+        if answer.returncode or not log_path.is_file():
+            raise BenchError(f"h2load ended with status {answer.returncode}: {answer.stderr.strip()}")
+        return log_path.read_text()
+
+
+def summarize(log: str, num_requests: int, period_us: int | None = None) -> Load:
+    """The measurement in h2load's log of `num_requests` requests: a line each of start and duration, in us, and status.
+
+    With `period_us`, each request was due that much after the one before it, and its latency counts from then.
+    """
+    rows = np.array([[int(field) for field in line.split("\t")] for line in log.splitlines()]).reshape(-1, 3)
+    rows = rows[rows[:, 0].argsort(kind="stable")]
+    starts, ends = rows[:, 0], rows[:, 0] + rows[:, 2]
+    due = starts if period_us is None else _due_times(starts, period_us)
+    answered = rows[:, 1] == 200
+    num_answered = int(answered.sum())
+    seconds = float(ends.max() - due.min()) / 1e6 if len(rows) else TIMEOUT_SECONDS
+    p50, p95, p99 = _percentiles_ms((ends - due)[answered])
     return Load(
         num_requests=num_requests,
         num_warm_up=0,
-        requests_per_second=num_requests / float(duration),
-        p50_ms=float(p50),
-        p95_ms=float(p95),
-        p99_ms=float(p99),
+        num_errors=num_requests - num_answered,
+        requests_per_second=num_answered / seconds,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
     )
+
+
+def _due_times(starts: NDArray[np.int64], period_us: int) -> NDArray[np.int64]:
+    """When each request should have started, by the schedule that the most punctual of them shows."""
+    schedule = np.arange(len(starts)) * period_us
+    return schedule + (starts - schedule).min() if len(starts) else starts
+
+
+def _percentiles_ms(latencies_us: NDArray[np.int64]) -> tuple[float, float, float]:
+    if not len(latencies_us):  # a caller would have waited until the time-out
+        return (TIMEOUT_SECONDS * 1000.0,) * 3
+    p50, p95, p99 = np.percentile(latencies_us, [50, 95, 99]) / 1000
+    return float(p50), float(p95), float(p99)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figure import draw
 from bench.record import Record
 
 Panels = dict[str, Sequence[Record]]  # heading of a panel -> its records
@@ -20,6 +21,15 @@ class Part:
     help: str  # what it measures, and for how long
     title: str  # of the chart
     measure: Callable[[Path, bool], list[Record]]
-    panels: Callable[[Sequence[Record]], Panels]
+    measure_rounds: Callable[[Path, int], list[Record]] | None = None  # with a stated number of rounds
+    panels: Callable[[Sequence[Record]], Panels] = lambda records: {"": records}
     columns: int = 1
+    chart: Callable[[str, Sequence[Record], Path], None] | None = None  # in place of panels of bars
     check: Callable[[], None] = lambda: None
+
+    def draw(self, title: str, records: Sequence[Record], path: Path) -> None:
+        """Write the chart."""
+        if self.chart is not None:
+            self.chart(title, records, path)
+        else:
+            draw(title, self.panels(records), path, columns=self.columns)

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -12,8 +12,10 @@ from typing import Literal
 
 import psutil
 
+from bench.errors import BenchError
 from container.cores import available_cores
 
+LEFT_OUT = "left out: "  # how the name of such a record begins
 PACKAGES = ("torch", "torchvision", "pillow", "flask", "gunicorn")
 
 
@@ -33,6 +35,7 @@ class Record:
     peer_max: float
     ratio: float | None  # above 1: this project is that many times as good; None where a value is 0
     rounds: int
+    side: str = "this project"  # which form of it, where there are several
 
 
 def compare(
@@ -42,6 +45,7 @@ def compare(
     ours: Sequence[float],
     peer: str,
     theirs: Sequence[float],
+    side: str = Record.side,
 ) -> Record:
     """The record of one quantity, from its value in each round."""
     value, peer_value = median(ours), median(theirs)
@@ -59,14 +63,36 @@ def compare(
         peer_max=_rounded(max(theirs)),
         ratio=round(better_by[0] / better_by[1], 3) if value and peer_value else None,
         rounds=len(ours),
+        side=side,
     )
 
 
+def left_out_record(peer: str, reason: str) -> Record:
+    """A record that says why there are no others of this peer."""
+    return compare(f"{LEFT_OUT}{reason}", "", "higher", [0], peer, [0])
+
+
 def write_records(path: Path, records: Sequence[Record], command: str, *, quick: bool) -> None:
-    """Write a list of records as JSON, each complete in itself."""
+    """Write a list of records as JSON, each complete in itself and on a line of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     where = {"command": command, "quick": quick, "machine": machine()}
-    path.write_text(json.dumps([{**asdict(record), **where} for record in records], indent=2) + "\n")
+    lines = [json.dumps({**asdict(record), **where}) for record in records]
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records that were written, without the command and the machine. Raises BenchError if there are none."""
+    names = {item.name for item in fields(Record)}
+    try:
+        written = json.loads(path.read_text())
+        records = [Record(**{name: value for name, value in item.items() if name in names}) for item in written]
+    except (OSError, ValueError, TypeError) as error:
+        raise BenchError(
+            f"{path} holds no results that can be read; run the benchmark without --check first."
+        ) from error
+    if not records:
+        raise BenchError(f"{path} holds no results that can be read; run the benchmark without --check first.")
+    return records
 
 
 def machine() -> dict[str, str | float]:
@@ -89,7 +115,7 @@ def command_line(arguments: Sequence[str]) -> str:
 
 def table(records: Sequence[Record]) -> str:
     """The records as aligned lines for a terminal."""
-    head = ("", "ours", "peer", "unit", "ratio", "peer's name")
+    head = ("", "ours", "peer", "unit", "ratio", "which of ours", "peer's name")
     rows = [head] + [
         (
             record.name,
@@ -97,6 +123,7 @@ def table(records: Sequence[Record]) -> str:
             f"{record.peer_value:.4g}",
             record.unit,
             "" if record.ratio is None else f"{record.ratio:.2f}x",
+            record.side,
             record.peer,
         )
         for record in records

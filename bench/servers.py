@@ -1,9 +1,8 @@
-"""The two servers as processes: start, time to the first answer, memory, stop."""
+"""A server as a process: start, time to the first answer, memory, stop."""
 
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -11,57 +10,34 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from bench.errors import BenchError
-from container import contract
+from bench.loops import PROJECT_DIR
+from bench.sides import Side
+from bench.upload import form
 
-PROJECT_DIR = Path(__file__).parents[1]
 START_SECONDS = 120
-SAMPLE_SECONDS = 0.5  # between two looks at the memory
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the servers that are compared."""
-
-    name: str
-    command: list[str]
-    variables: dict[str, str]
-    log_path: Path
+STOP_SECONDS = 5  # after SIGTERM; then it is killed, with all that it has started
+SAMPLE_SECONDS = 1.0  # between two looks at the memory
 
 
 @dataclass
 class RunningServer:
     pid: int
-    url: str
-    ready_seconds: float  # from the start of the process to /ping 200
+    url: str  # of predictions
+    ready_seconds: float  # from the start of the process to 200 from its ready_path
     first_answer_seconds: float  # from the start of the process to its first prediction
     prediction: dict[str, float]  # label -> probability of that first prediction, most likely first
     peak_memory_mib: float = field(default=0)
 
 
-def our_server(base_dir: Path, port: int, logs: Path) -> Side:
-    variables = {
-        contract.BASE_DIR_VARIABLE: str(base_dir),
-        contract.BIND_TO_PORT_VARIABLE: str(port),
-    }
-    command = [sys.executable, "-m", "container.entrypoint", "serve"]
-    return Side("this project", command, variables, logs / "serve.log")
-
-
-def plain_server(name: str, model_path: Path, port: int, logs: Path, **variables: str) -> Side:
-    command = [sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "bench.peers.plain_flask:app"]
-    return Side(name, command, {"MODEL_PATH": str(model_path), **variables}, logs / "plain_flask.log")
-
-
 @contextmanager
-def running(side: Side, port: int, image: bytes) -> Iterator[RunningServer]:
+def running(side: Side, image: bytes) -> Iterator[RunningServer]:
     """The server once it has answered `image`; its memory is watched until it is stopped.
 
-    Raises BenchError if it ends, or is not ready within START_SECONDS.
+    Raises BenchError if it ends before its time, or has not answered within START_SECONDS.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     started = time.perf_counter()
@@ -70,25 +46,50 @@ def running(side: Side, port: int, image: bytes) -> Iterator[RunningServer]:
             side.command, cwd=PROJECT_DIR, env={**inherited, **side.variables}, stdout=log, stderr=log
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for_ping(url, process, side)
+        deadline = time.monotonic() + START_SECONDS
+        _wait_until_ready(side, process, deadline)
         ready_seconds = time.perf_counter() - started
-        prediction = ask(url, image)
-        server = RunningServer(process.pid, url, ready_seconds, time.perf_counter() - started, prediction)
+        prediction = _first_prediction(side, process, image, deadline)
+        first_answer_seconds = time.perf_counter() - started
+        url = f"http://127.0.0.1:{side.port}{side.predict_path}"
+        server = RunningServer(process.pid, url, ready_seconds, first_answer_seconds, prediction)
         with _watched_memory(process.pid, server):
             yield server
+    except psutil.NoSuchProcess as error:
+        raise BenchError(f"{side.name} ended under load; see {side.log_path}.") from error
     finally:
         _stop(process)
 
 
-def ask(url: str, image: bytes) -> dict[str, float]:
-    """Label -> probability, most likely first, as either server answers it."""
-    headers = {"Content-Type": "image/jpeg"}
-    request = urllib.request.Request(f"{url}/invocations", image, headers)  # noqa: S310  localhost
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-        answer = json.load(response)
-    prediction = answer["predictions"][0] if "predictions" in answer else answer
-    return dict(zip(prediction["labels"], prediction["probabilities"], strict=True))
+def ask(side: Side, image: bytes) -> bytes:
+    """The body of the answer. Raises OSError, of which HTTPError is one, where that is not a 200."""
+    body, content_type = form(image, side.form_field) if side.form_field else (image, "image/jpeg")
+    url = f"http://127.0.0.1:{side.port}{side.predict_path}"
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  localhost
+        return bytes(response.read())
+
+
+def read_prediction(body: bytes) -> dict[str, float]:
+    """Label -> probability, most likely first, as any of the servers answers it."""
+    answer = json.loads(body)
+    if "predictions" in answer:  # this project's
+        (answer,) = answer["predictions"]
+    elif isinstance(answer, list):  # BentoML's: one for each image of the upload
+        (answer,) = answer
+    return dict(zip(answer["labels"], answer["probabilities"], strict=True))
+
+
+def status_of(side: Side, image: bytes) -> int:
+    """The status that it answers with; 0 if it does not answer."""
+    try:
+        ask(side, image)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+    return 200
 
 
 def tree_memory_mib(pid: int) -> float:
@@ -96,13 +97,21 @@ def tree_memory_mib(pid: int) -> float:
 
     Processes outside the tree count among the n: nothing else on the machine should run the same torch meanwhile.
     """
-    return float(sum(process.memory_full_info().pss for process in _tree(pid))) / 2**20
+    total = 0
+    for process in _tree(pid):
+        with suppress(psutil.NoSuchProcess):  # it ends just now
+            total += process.memory_full_info().pss
+    return total / 2**20
 
 
 def tree_cpu_seconds(pid: int) -> float:
     """Processor time that a process and its descendants have used so far; those that have ended do not count."""
-    times = [process.cpu_times() for process in _tree(pid)]
-    return float(sum(spent.user + spent.system for spent in times))
+    total = 0.0
+    for process in _tree(pid):
+        with suppress(psutil.NoSuchProcess):
+            spent = process.cpu_times()
+            total += spent.user + spent.system
+    return total
 
 
 def _tree(pid: int) -> list[psutil.Process]:
@@ -115,7 +124,7 @@ def _watched_memory(pid: int, server: RunningServer) -> Iterator[None]:
     done = threading.Event()
 
     def sample() -> None:
-        with suppress(psutil.NoSuchProcess):  # a worker that ends just now
+        with suppress(psutil.NoSuchProcess):  # the server ends just now
             server.peak_memory_mib = max(server.peak_memory_mib, tree_memory_mib(pid))
 
     def watch() -> None:
@@ -132,26 +141,39 @@ def _watched_memory(pid: int, server: RunningServer) -> Iterator[None]:
         sample()  # at least one, however short the load was
 
 
-def _wait_for_ping(url: str, process: subprocess.Popen[bytes], side: Side) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def _wait_until_ready(side: Side, process: subprocess.Popen[bytes], deadline: float) -> None:
+    url = f"http://127.0.0.1:{side.port}{side.ready_path}"
+    for _ in _attempts(side, process, deadline):
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return
+
+
+def _first_prediction(side: Side, process: subprocess.Popen[bytes], image: bytes, deadline: float) -> dict[str, float]:
+    for _ in _attempts(side, process, deadline):
+        try:
+            return read_prediction(ask(side, image))
+        except OSError as error:  # TorchServe says that it is ready before it has loaded the model
+            if side.is_ours:
+                raise BenchError(f"{side.name} was ready and did not answer: {error}; see {side.log_path}.") from error
+    raise AssertionError("attempts end with an answer or an error")
+
+
+def _attempts(side: Side, process: subprocess.Popen[bytes], deadline: float) -> Iterator[None]:
+    """Once every 20 ms. Raises BenchError when the process has ended, or at the deadline."""
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise BenchError(f"{side.name} ended with status {process.returncode}; see {side.log_path}.")
-        try:
-            with urllib.request.urlopen(f"{url}/ping", timeout=5):  # noqa: S310  localhost
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-        except OSError:
-            pass
+        yield
         time.sleep(0.02)
-    raise BenchError(f"{side.name} was not ready after {START_SECONDS} s; see {side.log_path}.")
+    raise BenchError(f"{side.name} did not answer within {START_SECONDS} s; see {side.log_path}.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it and all that it has started, some of which would outlive it."""
+    tree = _tree(process.pid) if process.poll() is None else []
     process.terminate()
-    try:
-        process.wait(contract.SERVE_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    _, alive = psutil.wait_procs(tree, STOP_SECONDS)
+    for left in alive:
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
+    process.wait()

@@ -7,7 +7,6 @@ from PIL import Image
 
 from bench.figure import draw
 from bench.record import Record, compare
-from bench.serving import serving_panels
 
 
 def serving_records(peer: str) -> list[Record]:
@@ -23,9 +22,3 @@ def test_a_chart_with_a_panel_per_quantity_is_written(tmp_path: Path) -> None:
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
     colours = {tuple(pixel) for pixel in pixels[::7].tolist()}
     assert {(31, 119, 180), (176, 176, 176), (217, 164, 65)} <= colours  # this project and both peers
-
-
-def test_the_floor_is_no_bar_of_the_serving_chart() -> None:
-    floor = compare("requests at concurrency 4, to the floor", "requests/s", "higher", [3], "floor: 4 GFLOP", [9])
-    throughput = serving_panels([*serving_records("plain"), floor])["Throughput"]
-    assert [record.name for record in throughput] == ["requests at concurrency 1", "requests at concurrency 4"]

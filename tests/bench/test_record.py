@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.record import command_line, compare, table, write_records
+from bench.errors import BenchError
+from bench.record import command_line, compare, left_out_record, read_records, table, write_records
 
 
 def test_a_value_is_the_median_of_the_rounds_with_their_range() -> None:
@@ -39,6 +40,28 @@ def test_results_are_a_list_of_records_complete_in_themselves(tmp_path: Path) ->
         assert item["command"] == "python -m bench"
 
 
+def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
+    records = [compare("speed", "images/s", "higher", [30], "plain", [10], side="this project, int8")]
+    write_records(tmp_path / "a.json", records, "python -m bench", quick=False)
+    assert read_records(tmp_path / "a.json") == records
+    assert len((tmp_path / "a.json").read_text().splitlines()) == 3  # brackets, and a line for the record
+
+
+@pytest.mark.parametrize("text", [None, "no JSON", "{}", '[{"name": "speed"}]'])
+def test_results_that_cannot_be_read_are_an_error(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "a.json").write_text(text)
+    with pytest.raises(BenchError, match=r"a\.json holds no results that can be read"):
+        read_records(tmp_path / "a.json")
+
+
+def test_a_peer_that_was_left_out_stands_in_the_results_with_the_reason() -> None:
+    record = left_out_record("TorchServe 0.12.0", "`java` is not on PATH.")
+    assert record.name == "left out: `java` is not on PATH."
+    assert record.ratio is None
+    assert "left out: `java` is not on PATH." in table([record])
+
+
 def test_the_machine_is_described_without_its_name(tmp_path: Path) -> None:
     write_records(tmp_path / "a.json", [compare("speed", "images/s", "higher", [3], "plain", [1])], "c", quick=False)
     text = (tmp_path / "a.json").read_text()
@@ -57,4 +80,4 @@ def test_the_command_names_the_server_settings_in_force(monkeypatch: pytest.Monk
 
 def test_the_table_shows_both_values_and_the_ratio() -> None:
     text = table([compare("latency", "ms", "lower", [10], "plain", [25])])
-    assert text.splitlines()[1].split() == ["latency", "10", "25", "ms", "2.50x", "plain"]
+    assert text.splitlines()[1].split() == ["latency", "10", "25", "ms", "2.50x", "this", "project", "plain"]

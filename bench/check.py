@@ -1,0 +1,65 @@
+"""Has anything become slower, as far as ratios to the peers tell? Times of one day say nothing about another's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.errors import BenchError
+from bench.record import Record
+
+TOLERANCE = 0.25  # a ratio may fall by this share: fewer rounds than the results' own scatter more
+TAIL_TOLERANCE = 0.5  # of p95 and p99, which a few requests decide
+
+Key = tuple[str, str, str]  # which of ours, quantity, peer
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A quantity whose ratio is lower than it was by more than is tolerated."""
+
+    key: Key
+    before: float
+    now: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    num_compared: int
+    fallen: list[Fall]
+    missing: list[Key]  # quantities of the results that were not measured this time
+
+
+def compare_ratios(committed: Sequence[Record], measured: Sequence[Record]) -> Comparison:
+    """What became of the committed records' ratios. Raises BenchError if none of them was measured again."""
+    before = {key(record): record.ratio for record in committed if record.ratio is not None}
+    now = {key(record): record.ratio for record in measured if record.ratio is not None}
+    common = [name for name in before if name in now]
+    if not common:
+        raise BenchError("Nothing can be compared: no quantity of the results in bench/results was measured this time.")
+    falls = [Fall(name, before[name], now[name]) for name in common]
+    return Comparison(
+        num_compared=len(common),
+        fallen=[fall for fall in falls if fall.now < fall.before * (1 - tolerance(fall.key))],
+        missing=[name for name in before if name not in now],
+    )
+
+
+def key(record: Record) -> Key:
+    """What a record is about. Of a floor's name its start, as the rest tells how fast the machine was."""
+    peer = record.peer
+    return record.side, record.name, "floor" if peer.startswith("floor:") else peer
+
+
+def tolerance(name: Key) -> float:
+    return TAIL_TOLERANCE if "p95" in name[1] or "p99" in name[1] else TOLERANCE
+
+
+def report(comparison: Comparison) -> str:
+    """The comparison for a terminal: a line for each ratio that fell, and what was not measured."""
+    lines = [f"{comparison.num_compared} ratios compared; {len(comparison.fallen)} fell by more than is tolerated"]
+    lines[0] += f" ({TOLERANCE:.0%}; p95 and p99 {TAIL_TOLERANCE:.0%})."
+    for fall in comparison.fallen:
+        lines.append(f"  {fall.before:6.2f}x -> {fall.now:.2f}x  {' | '.join(fall.key)}")
+    if comparison.missing:
+        peers = sorted({peer for _, _, peer in comparison.missing})
+        lines.append(f"Not measured this time: {len(comparison.missing)} ratios, of {', '.join(peers)}.")
+    return "\n".join(lines)
