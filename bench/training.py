@@ -59,7 +59,8 @@ def draw_photos(work_dir: Path, train: int, valid: int) -> Path:
 
 
 def make_weights(work_dir: Path) -> Path:
-    path = work_dir / "resnet18.pth"
+    path = work_dir / "weights" / "resnet18.pth"
+    path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "bench.weights", str(path), str(NUM_CLASSES)], cwd=PROJECT_DIR, check=True)
     return path
 
