@@ -7,14 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import debugger, serving, training
+from bench import debugger, decoders, gpu, loader, serving, training, tuning
 from bench.check import compare_ratios, report
 from bench.errors import BenchError
 from bench.part import Part
 from bench.record import Record, command_line, machine, read_records, table, write_records
 from container.cores import available_cores
 
-PARTS = (training.PART, debugger.PART, serving.PART)  # in the order in which they run
+# In the order in which they run.
+PARTS = (training.PART, tuning.PART, loader.PART, decoders.PART, debugger.PART, serving.PART, gpu.PART)
 BENCH_DIR = Path(__file__).parent
 WORK_DIR = BENCH_DIR.parent / "build" / "bench"
 RESULTS_DIR = BENCH_DIR / "results"
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that servers are stopped
     warn_if_busy()
-    parts = [part for part in PARTS if part.name in options.parts or not options.parts]
+    parts = [part for part in PARTS if part.name in options.parts or not (options.parts or part.only_by_name)]
     try:
         for part in parts:
             part.check()

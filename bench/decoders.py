@@ -75,6 +75,7 @@ PART = Part(
     help="ms per JPEG of Pillow, torchvision and OpenCV beside this project's choice",
     title="Decoding a JPEG and cropping it to 224x224, one thread",
     measure=lambda work_dir, quick: bench_decoders(work_dir, 1, 0.3) if quick else bench_decoders(work_dir, 5, 2),
+    measure_rounds=lambda work_dir, rounds: bench_decoders(work_dir, rounds, 2),
     panels=panels,
     columns=3,
     check=lambda: print(f"decoders: OpenCV is in {peer_python('opencv')}", flush=True),

@@ -96,7 +96,11 @@ def panels(records: Sequence[Record]) -> Panels:
 def measure_part(work_dir: Path, quick: bool) -> list[Record]:
     if quick:
         return bench_loader(work_dir, rounds=1, images_per_class=8, steps=1, epochs=6)
-    return bench_loader(work_dir, rounds=5, images_per_class=40, steps=4, epochs=8)
+    return measure_rounds(work_dir, 5)
+
+
+def measure_rounds(work_dir: Path, rounds: int) -> list[Record]:
+    return bench_loader(work_dir, rounds, images_per_class=40, steps=4, epochs=8)
 
 
 PART = Part(
@@ -104,5 +108,6 @@ PART = Part(
     help="images/s of the input pipeline beside the network that it feeds, and its memory over epochs",
     title="Input pipeline",
     measure=measure_part,
+    measure_rounds=measure_rounds,
     panels=panels,
 )

@@ -26,6 +26,7 @@ class Part:
     columns: int = 1
     chart: Callable[[str, Sequence[Record], Path], None] | None = None  # in place of panels of bars
     check: Callable[[], None] = lambda: None
+    only_by_name: bool = False  # measured when it is named: few machines have what it needs
 
     def draw(self, title: str, records: Sequence[Record], path: Path) -> None:
         """Write the chart."""

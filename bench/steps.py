@@ -40,10 +40,10 @@ def training_speed(job: Job, batch: Batch, steps: int) -> float:
     size = len(batch.labels)
     sampler = BatchSampler(steps * size, size, rank=0, world_size=1, accumulation_steps=1, seed=0)
     tally = Tally.empty(len(job.splits["train"].class_names))
-    ready = cast(DataLoader[Any], [batch] * steps)
+    labels, ready = batch.labels.repeat(steps), cast(DataLoader[Any], [batch] * steps)
     started = time.perf_counter()
     # The loop waits for the device at every step, so the clock sees all of the work.
-    job.trainer.train_one_epoch(ready, sampler, job.labels, tally, lambda: False, lambda step, tally: None)
+    job.trainer.train_one_epoch(ready, sampler, labels, tally, lambda: False, lambda step, tally: None)
     return steps * size / (time.perf_counter() - started)
 
 

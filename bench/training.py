@@ -133,6 +133,7 @@ PART = Part(
     "(from huggingface/pytorch-image-models), timm",
     title="Training, fp32",
     measure=measure_part,
+    measure_rounds=lambda work_dir, rounds: bench_training(work_dir, rounds, 40, 8),
     panels=panels,
     columns=2,
     check=check,
