@@ -17,6 +17,7 @@ DEBUG_HOOK_CONFIG_FILE = "debughookconfig.json"
 PROFILER_CONFIG_FILE = "profilerconfig.json"
 
 RESERVED_PREFIXES = ("sagemaker_", "_tuning_")  # hyperparameters that SageMaker adds, not a person
+TUNING_OBJECTIVE = "_tuning_objective_metric"  # the one that only a tuning job's trials have
 
 TRAIN_CHANNELS = ("train", "training")
 VALID_CHANNELS = ("valid", "validation")

@@ -82,7 +82,7 @@ class Hyperparameters:
     precisions: str = setting(
         "auto",
         "auto: export the model in bf16 and int8 too, each only if it is faster than fp32 here and its top-1 on the "
-        "valid channel falls by 0.5 points at most; fp32: model.pt alone",
+        "valid channel falls by 0.5 points at most, and not in a tuning job's trials; fp32: model.pt alone",
         choices=("auto", "fp32"),
     )
     checkpoint_seconds: int = setting(

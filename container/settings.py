@@ -28,6 +28,7 @@ class TrainSettings:
     current_host: str
     network_interface: str
     job_name: str
+    is_trial: bool  # one of a tuning job's trainings
     rank: int  # of this process among all, from torchrun; 0 without it
     local_rank: int  # of this process on its host
     world_size: int
@@ -47,9 +48,10 @@ class TrainSettings:
             checkpoint_config.get("LocalPath") or contract.BASE_DIR / "checkpoints", base_dir
         )
         hosts = tuple(resource_config.get("hosts") or ["localhost"])
+        given = read_json(config_dir / contract.HYPERPARAMETERS_FILE)
         return cls(
             base_dir=base_dir,
-            hyperparameters=Hyperparameters.from_text(read_json(config_dir / contract.HYPERPARAMETERS_FILE)),
+            hyperparameters=Hyperparameters.from_text(given),
             channels=_find_channels(
                 base_dir / "input" / "data", read_json(config_dir / contract.INPUT_DATA_CONFIG_FILE)
             ),
@@ -63,6 +65,7 @@ class TrainSettings:
             current_host=resource_config.get("current_host") or hosts[0],
             network_interface=resource_config.get("network_interface_name") or "",
             job_name=environ.get("TRAINING_JOB_NAME", "local"),
+            is_trial=contract.TUNING_OBJECTIVE in given,
             rank=int(environ.get("RANK", 0)),
             local_rank=int(environ.get("LOCAL_RANK", 0)),
             world_size=int(environ.get("WORLD_SIZE", 1)),

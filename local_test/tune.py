@@ -7,6 +7,7 @@ With a frozen backbone the trials share its features, which are computed once.
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def conclude(trials: dict[str, Any], is_done: bool, options: argparse.Namespace)
     print(f"\n{results.table(trials)}\n\nReport: {(options.run / REPORT_FILE).absolute().as_uri()}")
     if best:
         print(f"Serve the best: python -m local_test.serve_local {options.run / best['name']}{where}")
+        print(f"Train it by itself, in bf16 and int8 too: {train_command(trials, best, options)}{where}")
     if not is_done:
         print("Stopped, and nothing is left running; the same command goes on from here.")
         return INTERRUPTED
@@ -102,6 +104,15 @@ def conclude(trials: dict[str, Any], is_done: bool, options: argparse.Namespace)
     log = options.run / "trial-001" / "log.txt"
     print(f"No trial came to its end; see {log}, mend what it says, and give another --run.", file=sys.stderr)
     return 1
+
+
+def train_command(trials: dict[str, Any], best: dict[str, Any], options: argparse.Namespace) -> str:
+    """The command that trains with the best hyperparameters and all that a trial goes without."""
+    chosen = {**trials["fixed"], **best["hyperparameters"]}
+    parameters = [f"-p {name}={shlex.quote(value)}" for name, value in sorted(chosen.items()) if name != "debugger"]
+    weights = [f"--weights {options.weights}"] if options.weights else []
+    command = ["python -m local_test.train_local", str(options.data), f"--run {options.run}-best"]
+    return " ".join([*command, *weights, *parameters])
 
 
 def chosen_space(options: argparse.Namespace) -> Space:

@@ -29,7 +29,8 @@ def finish(job: Job, stopped: bool, check: Callable[[], None]) -> None:
     tally = Tally.empty(len(class_names)) if stopped else job.trainer.evaluate(job.loaders[measured])
     if job.group.is_main:
         write(job, class_names, measured, tally, stopped)
-        if not stopped and job.settings.hyperparameters.precisions == "auto":
+        # Of many trials one is kept, which is then trained again by itself.
+        if not stopped and job.settings.hyperparameters.precisions == "auto" and not job.settings.is_trial:
             write_variants(job, check)
     job.group.wait()  # a host that leaves first may take the others down with it, as in the SDK's local mode
 

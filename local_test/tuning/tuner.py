@@ -12,6 +12,7 @@ from types import FrameType
 import optuna
 from optuna.trial import Trial, TrialState
 
+from container import contract
 from container.errors import UserError
 from deploy.search_space import Space
 from local_test.opt_ml import lay_out
@@ -108,7 +109,7 @@ class Tuner:
                 # `link`: only in the image are channels mounted where a process finds links.
                 run = lay_out(
                     folder,
-                    {**self.space.fixed, **chosen},
+                    {**self.space.fixed, **chosen, contract.TUNING_OBJECTIVE: self.space.objective},
                     self.launcher.channels,
                     link=self.launcher.image is None,
                 )

@@ -110,6 +110,7 @@ def test_the_best_trial_is_first_in_the_table_and_can_be_served_at_once(told: li
     rows = json.loads((run_dir / "trials.json").read_text())["trials"]
     best = min(rows, key=lambda row: row["value"])["name"]
     assert f"Serve the best: python -m local_test.serve_local {run_dir / best} --no-docker" in told[-1]
+    assert f"train_local {data_dir} --run {run_dir}-best -p" in told[-1]
     table = told[-1][told[-1].index("trial      state") :].splitlines()
     assert table[1].startswith(best)
     assert (run_dir / "best").resolve() == run_dir / best
