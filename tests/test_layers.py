@@ -17,8 +17,8 @@ LAYERS = (
     "contract", "errors", "stop", "cores", "schema", "hyperparameters", "settings",
     "data.decode", "data.readable_files", "data.channels", "data.augmentation", "data.dataset",
     "data.feature_file", "data.feature_cache", "data.feature_loader",
-    "model.preprocess", "model.head", "model.backbone", "model.network", "model.artifact", "model.precision",
-    "model.quantize", "model.low_precision",
+    "model.preprocess", "model.head", "model.backbone", "model.network", "model.packing", "model.artifact",
+    "model.precision", "model.quantize", "model.low_precision",
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
@@ -44,6 +44,7 @@ SERVING_MAY_USE = {
     "schema",
     "data.decode",
     "model.preprocess",
+    "model.packing",
     "model.artifact",
     "model.precision",
 }

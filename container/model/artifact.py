@@ -1,13 +1,20 @@
 """The model artifact: one TorchScript file that holds preprocessing, network, class names and model card.
 
-Every `torch.jit` call of the project stands here: PyTorch deprecates TorchScript in favour of torch.export, and a
-change of format must stay a change of one file.
+Every `torch.jit` call of the project stands here, and what rewrites a loaded network in packing.py: PyTorch deprecates
+TorchScript in favour of torch.export, and a change of format must stay a change of few files.
+
+A TorchScript file is a program: who loads one trusts whoever wrote it, as with a Python file. Paths come from the
+model folder alone, never from a request, and what that folder holds is to come from this project's training.
 """
 
+import io
 import json
 import warnings
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from container.errors import ArtifactError
+from container.model.packing import pack
 from container.model.preprocess import Preprocess, decode_side
 
 CLASS_NAMES_FILE = "class_names.json"
 MODEL_CARD_FILE = "model_card.json"
+PARTIAL_SUFFIX = ".partial"  # of a file that is being written
 
 
 class Classifier(nn.Module):
@@ -64,33 +73,69 @@ class Artifact:
         return crop
 
     def logits_of_crops(self, crops: Tensor) -> Tensor:
-        """Logits (N, K), float32, on the artifact's device, of crops, uint8 (N, 3, S, S), on that device."""
+        """Logits (N, K), float32, on the artifact's device, of crops, uint8 (N, 3, S, S), on that device.
+
+        Quickest with crops whose memory is channels-last, as `stack` returns them.
+        """
         with torch.inference_mode():
-            logits: Tensor = self.network(self.preprocess.normalize(crops))
+            logits: Tensor = self.network(self._normalize(crops))
         return logits.float()
 
     def logits(self, images: list[Tensor]) -> Tensor:
         """Logits (N, K), float32, on the CPU, of N images, each uint8 (3, H, W) of any size."""
-        crops = torch.stack([self.crop(image.cpu()) for image in images])
+        crops = stack([self.crop(image.cpu()) for image in images])
         return self.logits_of_crops(crops.to(self.preprocess.mean.device)).cpu()
+
+    def _normalize(self, crops: Tensor) -> Tensor:
+        """What preprocess.normalize returns, channels-last: up to 2e-7 that is, as float32 is rounded otherwise.
+
+        Row by row, as then neighbours in memory are worked on together: 0.03 ms instead of 0.18 for one crop of 224.
+        """
+        shift, scale = self._shift_and_scale
+        num_crops, channels, height, width = crops.shape
+        rows = crops.permute(0, 2, 3, 1).reshape(num_crops, height, width * channels)
+        pixels = torch.addcmul(shift, rows.float(), scale)
+        return pixels.view(num_crops, height, width, channels).permute(0, 3, 1, 2)
+
+    @cached_property
+    def _shift_and_scale(self) -> tuple[Tensor, Tensor]:
+        """Of the pixels of a crop's row, interleaved: (3 S,) each."""
+        mean, std = self.preprocess.mean.flatten(), self.preprocess.std.flatten()
+        return (-mean / std).repeat(self.preprocess.image_size), (1 / std).repeat(self.preprocess.image_size)
+
+
+def stack(crops: Sequence[Tensor]) -> Tensor:
+    """Crops, each uint8 (3, S, S), as one batch (N, 3, S, S) whose memory is channels-last, as the network wants it."""
+    return torch.stack([crop.permute(1, 2, 0) for crop in crops]).permute(0, 3, 1, 2)
 
 
 def save_artifact(
     path: Path, preprocess: Preprocess, network: nn.Module, class_names: list[str], card: dict[str, Any]
 ) -> None:
-    """Write an artifact at once: a reader sees the old file or the whole new one. `network` is put into eval mode."""
+    """Write an artifact at once: a reader sees the old file or the whole new one. `network` is put into eval mode.
+
+    Raises ArtifactError where it cannot be written, and leaves no part of it.
+    """
     classifier = Classifier(preprocess, network).eval().to("cpu")
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(PARTIAL_SUFFIX)
     texts = {CLASS_NAMES_FILE: json.dumps(class_names), MODEL_CARD_FILE: json.dumps(card, indent=2, sort_keys=True)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # the deprecation named at the top
-        torch.jit.save(torch.jit.script(classifier), str(partial), _extra_files=texts)
-    partial.replace(path)
+    content = io.BytesIO()  # PyTorch, writing to a file itself, ends the whole process where the disk is full
+    with _quiet():
+        torch.jit.save(torch.jit.script(classifier), content, _extra_files=texts)
+    try:
+        partial.write_bytes(content.getbuffer())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ArtifactError(
+            f"{path} cannot be written: {error.strerror}; see that the folder is there and the disk has room."
+        ) from error
 
 
-def load_artifact(path: Path, device: str = "cpu") -> Artifact:
-    """The artifact, frozen for inference on `device`. Raises ArtifactError that says what is wrong with the file.
+def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)) -> Artifact:
+    """The artifact, made ready for inference on `device`. Raises ArtifactError that says what is wrong with the file.
 
+    `threads` are the numbers of threads that its inferences will have on a CPU; any others work too, more slowly.
     Freezing folds batch normalisation into the convolutions, whose weights are stored channels-last: a quarter to a
     third less time than channels-first on a CPU, and never more with any kind of network that was measured.
     `optimize_for_inference` gives the same for ResNet-18, and is slower for EfficientNet and ConvNeXt.
@@ -99,21 +144,30 @@ def load_artifact(path: Path, device: str = "cpu") -> Artifact:
         raise ArtifactError(
             f"There is no model artifact at {path}; train first, or mount a folder that holds model.pt."
         )
+    module, class_names, card = _read(path, device)
+    with _quiet():
+        network = torch.jit.freeze(module.network.to(memory_format=torch.channels_last))
+    if device == "cpu":
+        pack(network, module.preprocess.image_size, threads)
+    return Artifact(module.preprocess, network, class_names, card)
+
+
+def _read(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[str], dict[str, Any]]:
+    """The module, its class names and its card."""
     texts = {CLASS_NAMES_FILE: "", MODEL_CARD_FILE: ""}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+        with _quiet():
             module = torch.jit.load(str(path), map_location=device, _extra_files=texts)
             module.eval()
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{path} is not a TorchScript file that this image can load: {reason}.") from error
-    if not all(texts.values()):
-        raise ArtifactError(f"{path} carries no class names or model card; export it with this project's training.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        network = torch.jit.freeze(module.network.to(memory_format=torch.channels_last))
-    return Artifact(module.preprocess, network, json.loads(texts[CLASS_NAMES_FILE]), json.loads(texts[MODEL_CARD_FILE]))
+    try:
+        return module, json.loads(texts[CLASS_NAMES_FILE]), json.loads(texts[MODEL_CARD_FILE])
+    except ValueError as error:
+        raise ArtifactError(
+            f"{path} carries no class names or model card; export it with this project's training."
+        ) from error
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -127,3 +181,13 @@ def read_card(path: Path) -> dict[str, Any]:
             f"{path} has no model card that can be read; export it with this project's training."
         ) from error
     return card
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it PyTorch says nothing of what it deprecates: TorchScript, and the tensors that hold int8 weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Of these it warns once a process, past Python if TorchScript makes the first: so the first is made here.
+        torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.quint8)
+        yield

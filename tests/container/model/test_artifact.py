@@ -1,11 +1,18 @@
+import io
 import json
+import resource
+import signal
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from container import contract
@@ -13,7 +20,7 @@ from container.data.channels import read_channel
 from container.data.dataset import ImageDataset, ShardSampler, batches, make_loader
 from container.data.decode import decode_image
 from container.errors import ArtifactError
-from container.model.artifact import load_artifact, save_artifact
+from container.model.artifact import load_artifact, read_card, save_artifact, stack
 from container.model.backbone import make_backbone
 from container.model.network import Network
 from container.model.preprocess import Preprocess
@@ -33,6 +40,14 @@ def make_network(name: str, fine_tune: str = "head", head: str = "seed") -> Netw
     torch.manual_seed(3)
     backbone, num_features = make_backbone(name, SIZE, "none")
     return Network(backbone, num_features, 3, head, fine_tune).eval()
+
+
+def picture(size: tuple[int, int]) -> bytes:
+    """A noisy JPEG of (width, height)."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
 
 
 def random_images(*sizes: tuple[int, int]) -> list[Tensor]:
@@ -161,6 +176,65 @@ def test_saving_leaves_no_partial_file_and_replaces_the_old_one(small_artifact: 
     save_artifact(small_artifact, Preprocess(SIZE), make_network("squeezenet1_1"), ["x", "y", "z"], {"new": True})
     assert load_artifact(small_artifact).card == {"new": True}
     assert [path.name for path in small_artifact.parent.iterdir()] == ["model.pt"]
+
+
+@contextmanager
+def small_disk(num_bytes: int) -> Iterator[None]:
+    """Within it no file of this process can grow beyond that size: what writes more sees an error of the system."""
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_an_artifact_that_the_disk_has_no_room_for_leaves_the_old_one_and_no_part(small_artifact: Path) -> None:
+    with small_disk(1_000_000), pytest.raises(ArtifactError, match=r"model\.pt cannot be written: File too large"):
+        save_artifact(small_artifact, Preprocess(SIZE), make_network("squeezenet1_1"), ["x", "y", "z"], {})
+    assert load_artifact(small_artifact).card == {"input_size": SIZE}
+    assert [path.name for path in small_artifact.parent.iterdir()] == ["model.pt"]
+
+
+def test_an_artifact_that_cannot_be_written_where_it_should_go_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"nowhere/model\.pt cannot be written: No such file"):
+        save_artifact(tmp_path / "nowhere" / "model.pt", Preprocess(SIZE), nn.Identity(), [], {})
+
+
+def test_crops_are_stacked_channels_last_and_normalised_as_in_training(small_artifact: Path) -> None:
+    artifact = load_artifact(small_artifact)
+    images = [decode_image(body) for body in (picture((90, 60)), picture((33, 70)))]
+    batch = stack([artifact.crop(image) for image in images])
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch, torch.stack([Preprocess(SIZE).crop(image) for image in images]))
+    for crops in (batch, batch.contiguous()):
+        normalised = artifact._normalize(crops)
+        assert normalised.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(normalised, Preprocess(SIZE).normalize(batch), atol=5e-7, rtol=0)
+
+
+def test_the_card_is_read_without_the_weights(small_artifact: Path) -> None:
+    assert read_card(small_artifact) == {"input_size": SIZE} == load_artifact(small_artifact).card
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello", b"PK\x03\x04" + bytes(100)])
+def test_a_card_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"model\.pt has no model card that can be read"):
+        read_card(tmp_path / "model.pt")
+
+
+def test_a_card_that_is_no_json_is_an_error(small_artifact: Path) -> None:
+    with zipfile.ZipFile(small_artifact) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(small_artifact, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, b"{damaged" if name.endswith("/model_card.json") else content)
+    for read in (read_card, load_artifact):
+        with pytest.raises(ArtifactError, match="model card"):
+            read(small_artifact)
 
 
 def test_a_missing_artifact_is_refused(tmp_path: Path) -> None:
