@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from bench.record import Record
 
 OURS = "this project"
-COLOURS = ("#1f77b4", "#b0b0b0", "#d9a441")  # this project, then its peers
+COLOURS = ("#1f77b4", "#b0b0b0", "#d9a441", "#7a9e6b", "#a05a8a")  # this project, then its peers
 RATIO_NOTE = "medians of alternating rounds; “as good” compares with the better peer, above 1 is better"
 BARS_SHARE = 0.8  # of a group's width; the rest is space
 
@@ -28,8 +28,10 @@ def draw(title: str, panels: dict[str, Sequence[Record]], path: Path, columns: i
         _draw_panel(axis, heading, records)
     for axis in axes.flat[len(panels) :]:
         axis.axis("off")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=min(3, len(labels)), frameon=False)
+    legend = {  # a peer may take part in some panels only
+        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(legend.values()), list(legend), loc="lower center", ncols=len(COLOURS), frameon=False)
     figure.suptitle(f"{title}\n{RATIO_NOTE}", fontsize=10)
     figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, dpi=130)
