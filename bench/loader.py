@@ -18,7 +18,7 @@ from local_test.opt_ml import find_channels, lay_out
 
 SIZES = ((500, 375), (1024, 768))  # (width, height)
 NETWORK = {"training": "training step, all layers", "features": "features of a frozen backbone"}
-PER_PROCESS = "loader process"  # in the names of the records of speed
+BY = " by "  # in the names of the records of speed: so many processes
 
 
 def bench_loader(work_dir: Path, rounds: int, images_per_class: int, steps: int, epochs: int) -> list[Record]:
@@ -89,8 +89,8 @@ def memory_of_epochs(base_dir: Path, epochs: int, logs: Path) -> list[float]:
 
 
 def panels(records: Sequence[Record]) -> Panels:
-    speeds = [record for record in records if PER_PROCESS in record.name]
-    return {"Images per second of the loader (blue) and of the network, resnet18 at 224 px": speeds}
+    speeds = [record for record in records if BY in record.name]
+    return {"The loader, and resnet18 at 224 px": speeds}
 
 
 def measure_part(work_dir: Path, quick: bool) -> list[Record]:

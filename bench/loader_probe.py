@@ -30,7 +30,7 @@ def loaders(job: Job, data: Path) -> dict[str, DataLoader[Any]]:
     for workers in WORKERS:
         sampler = BatchSampler(len(channel), size, rank=0, world_size=1, accumulation_steps=1, seed=0)
         loader = make_loader(dataset, sampler, workers, pin_memory=job.group.device.type == "cuda")
-        found[f"{data.name}, {workers} loader process{'es' if workers > 1 else ''}"] = loader
+        found[f"{data.name} by {workers} process{'es' if workers > 1 else ''}"] = loader
     return found
 
 

@@ -17,9 +17,9 @@ def test_loader_and_network_are_measured_in_turns_and_compared(tmp_path: Path) -
     assert all(len(values) == 2 and min(values) > 0 for values in speeds.values())
     records = speed_records(speeds)
     assert [(record.name, record.peer) for record in records] == [
-        (f"100x75, {processes}", peer)
+        (f"100x75 by {processes}", peer)
         for peer in loader.NETWORK.values()
-        for processes in ("1 loader process", "2 loader processes")
+        for processes in ("1 process", "2 processes")
     ]
     assert list(panels(records).values()) == [records]
 
