@@ -32,6 +32,14 @@ def test_without_the_variable_the_folders_are_those_of_the_platform() -> None:
     assert settings.output_data_dir == Path("/opt/ml/output/data")
 
 
+def test_features_are_kept_with_the_checkpoints_unless_the_variable_names_a_folder(job_folder: JobFolder) -> None:
+    assert job_folder.settings().features_dir == job_folder.checkpoint_dir / "features"
+    shared = TrainSettings.read({**job_folder.environ, contract.FEATURES_DIR_VARIABLE: "/shared/features"})
+    assert shared.features_dir == Path("/shared/features")
+    unset = TrainSettings.read({**job_folder.environ, contract.FEATURES_DIR_VARIABLE: ""})
+    assert unset.features_dir == job_folder.checkpoint_dir / "features"
+
+
 def test_the_hosts_are_read_as_a_real_job_writes_them(job_folder: JobFolder) -> None:
     # Source: a resourceconfig.json of 2025; only the first three names are guaranteed.
     resources = {

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from container.model.backbone import make_backbone
-from container.model.network import Network
+from container.model.network import Network, OnFeatures
 
 NUM_CLASSES = 3
 
@@ -100,3 +100,25 @@ def test_eval_mode_reaches_every_module(fine_tune: str) -> None:
 @pytest.mark.parametrize("head", ["seed", "linear"])
 def test_there_is_a_logit_per_class(head: str) -> None:
     assert make_network("head", head)(torch.randn(5, 3, 32, 32)).shape == (5, NUM_CLASSES)
+
+
+@pytest.mark.parametrize("head", ["seed", "linear"])
+def test_the_head_on_features_is_the_networks_own(head: str) -> None:
+    network, images = make_network("head", head).eval(), torch.randn(5, 3, 32, 32)
+    on_features = OnFeatures(network).eval()
+    with torch.no_grad():
+        features = network.backbone(images)
+        assert torch.equal(on_features(features), network(images))
+    before = copy_of_state(network)
+    on_features.train()
+    nn.functional.cross_entropy(on_features(features), torch.tensor([0, 1, 2, 0, 1])).backward()
+    torch.optim.SGD(on_features.parameters(), 0.1).step()
+    assert {name.split(".")[0] for name in changed(before, network)} == {"head"}
+    assert not network.backbone.training
+
+
+def test_the_heads_tensors_have_the_same_names_wherever_its_features_come_from() -> None:
+    network = make_network("head")
+    own = {name for name in network.state_dict() if name.startswith("head.")}
+    assert set(OnFeatures(network).state_dict()) == own
+    assert OnFeatures(network)._get_name() == network._get_name()
