@@ -15,13 +15,12 @@ NOTE = "every trial with cached features is measured; of the others one or two a
 
 def draw(title: str, records: Sequence[Record], path: Path) -> None:
     """Write the chart. Each record's name begins with its number of trials; values are seconds."""
-    figure, axis = plt.subplots(figsize=(7, 4.4))
+    figure, axis = plt.subplots(figsize=(8, 4.6))
     for colour, (label, points) in zip(COLOURS, lines(records).items(), strict=False):
         counts, minutes = zip(*points, strict=True)
         axis.plot(counts, minutes, marker="o", markersize=3.5, color=colour, label=label)
-        axis.annotate(label, (counts[-1], minutes[-1]), (5, 0), textcoords="offset points", fontsize=8, color=colour)
     axis.set(xlabel="trials", ylabel="minutes until they have ended", yscale="log", xlim=(0, None))
-    axis.margins(x=0.25)
+    axis.legend(frameon=False)
     axis.grid(alpha=0.25, which="both")
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(f"{title}\n{NOTE}", fontsize=9)
