@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from container.model.artifact import stack
+
 QUIET_SECONDS = 0.05  # after images came together; threads that work as one suffer most where others work beside them
 Run = Callable[[Tensor], Tensor]  # crops, uint8 (N, 3, S, S), channels-last -> probabilities (N, K), float32
 
@@ -136,7 +138,7 @@ class Batcher:
     def _answer(self, batch: list[Waiting]) -> None:
         began = time.perf_counter()
         try:
-            probabilities = self._run(_stack([item.crop for item in batch]))  # (N, K)
+            probabilities = self._run(stack([item.crop for item in batch]))  # (N, K)
         except BaseException as error:  # whatever it is, each request must hear of it, and the lane must live on
             for item in batch:
                 item.answer.set_exception(error)
@@ -150,11 +152,3 @@ def use_threads(number: int) -> None:
     """How many threads torch may use on behalf of the calling one. Others keep their number."""
     torch.get_num_threads()  # the first call in a thread sets it to what any thread has set last
     torch.set_num_threads(number)
-
-
-def _stack(crops: list[Tensor]) -> Tensor:
-    # Channels-last, as the network wants its images: torch.stack would make the other layout, to be turned again.
-    batch = torch.empty((len(crops), *crops[0].shape), dtype=torch.uint8, memory_format=torch.channels_last)
-    for place, crop in zip(batch, crops, strict=True):
-        place.copy_(crop)
-    return batch

@@ -34,8 +34,9 @@ def load_predictor(settings: ServeSettings, device: str) -> Predictor:
 
 def _load(settings: ServeSettings, device: str) -> tuple[Variant, Artifact]:
     variant = choose_variant(settings.model_dir, settings.precision, device)
+    threads = sorted({settings.torch_threads, settings.lone_threads})
     try:
-        return variant, load_artifact(variant.path, device)
+        return variant, load_artifact(variant.path, device, threads)
     except ArtifactError as error:
         if settings.precision != "auto" or variant.precision == "fp32":
             raise

@@ -267,3 +267,24 @@ def test_a_foreign_torchscript_file_is_refused(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), str(tmp_path / "model.pt"))
     with pytest.raises(ArtifactError, match="carries no class names or model card"):
         load_artifact(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("defect", ["raises", "answers otherwise"])
+def test_a_network_whose_weights_cannot_be_reordered_is_served_as_it_was_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], defect: str
+) -> None:
+    def broken_pack(network: torch.jit.ScriptModule, *_: object) -> int:
+        if defect == "raises":
+            raise RuntimeError("no such pass")
+        network.graph.eraseOutput(0)
+        network.graph.registerOutput(network.graph.insertConstant(torch.tensor([[9.0, 0.0, 0.0]])))
+        return 1
+
+    network = make_network("resnet18")
+    save_artifact(tmp_path / "model.pt", Preprocess(SIZE), network, ["a", "b", "c"], {})
+    monkeypatch.setattr("container.model.artifact.pack", broken_pack)
+    images = random_images((40, 50))
+    answered = load_artifact(tmp_path / "model.pt").logits(images)
+    with torch.inference_mode():
+        torch.testing.assert_close(answered, network(Preprocess(SIZE)(images)), atol=1e-4, rtol=0)
+    assert "weights as they were stored" in capsys.readouterr().err
