@@ -20,6 +20,7 @@ def draw(title: str, records: Sequence[Record], path: Path) -> None:
         counts, minutes = zip(*points, strict=True)
         axis.plot(counts, minutes, marker="o", markersize=3.5, color=colour, label=label)
     axis.set(xlabel="trials", ylabel="minutes until they have ended", yscale="log", xlim=(0, None))
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.legend(frameon=False)
     axis.grid(alpha=0.25, which="both")
     axis.spines[["top", "right"]].set_visible(False)

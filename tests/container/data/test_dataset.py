@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from bench.photos import photo
 from container.data import dataset
-from container.data.augmentation import augmentation
+from container.data.augmentation import augmentation, augmentation_side
 from container.data.channels import Channel, read_channel
 from container.data.dataset import (
     BatchSampler,
@@ -23,7 +24,7 @@ from container.data.dataset import (
 )
 from container.data.decode import decode_image
 from container.errors import ChannelError
-from container.model.preprocess import Preprocess
+from container.model.preprocess import Preprocess, decode_side
 from tests.job_folder import write_class_folders
 
 SIZE = 32
@@ -84,6 +85,18 @@ def test_batches_are_bytes_of_the_networks_size_with_their_labels(channel: Chann
         assert batch.labels.tolist() == [channel.labels[index] for index in batch.indices]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("augment", ["none", "basic", "strong"])
+def test_a_batch_is_its_examples_one_after_the_other(channel: Channel, augment: str, workers: int) -> None:
+    data, sampler = make_dataset(channel, augment), make_sampler(12, 5)
+    sampler.start_at(1)
+    for batch, keys in zip(batches(make_loader(data, sampler, workers, pin_memory=False)), sampler, strict=True):
+        images, labels, indices = zip(*(data[key] for key in keys), strict=True)
+        assert torch.equal(batch.images, torch.stack(images))
+        assert batch.labels.tolist() == list(labels)
+        assert batch.indices.tolist() == list(indices)
+
+
 @pytest.mark.parametrize("augment", ["basic", "strong"])
 def test_a_workers_batches_lie_in_shared_memory_channels_last(channel: Channel, augment: str) -> None:
     loader = make_loader(make_dataset(channel, augment), make_sampler(12, 7), 1, pin_memory=False)
@@ -116,6 +129,33 @@ def test_an_image_that_becomes_unreadable_is_named_also_from_a_worker(channel: C
         list(batches(loader))
     assert str(caught.value).startswith(f"{channel.files[7]} was readable when the job started and is no longer: ")
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("augment", "size"), [("none", (1600, 1200)), ("basic", (1600, 1200)), ("strong", (2120, 1590))]
+)
+def test_large_photos_decoded_smaller_give_batches_like_those_decoded_in_full(
+    tmp_path: Path, augment: str, size: tuple[int, int]
+) -> None:
+    for label in range(2):
+        folder = tmp_path / f"class{label}"
+        folder.mkdir()
+        for seed in range(2):
+            (folder / f"{seed}.jpg").write_bytes(photo(10 * label + seed, size))
+    photos = read_channel("train", tmp_path, max_corrupt_share=0)
+    crop = augmentation(augment, 224, Preprocess(224).crop)
+    side = augmentation_side(augment, 224, decode_side(224))
+    pairs = zip(
+        *(batches(make_loader(ImageDataset(photos, crop, 0, given), make_sampler(4, 2), 0, pin_memory=False))
+          for given in (0, side)),
+        strict=True,
+    )  # fmt: skip
+    smaller = decode_image(photos.files[0].read_bytes(), side=side)
+    assert smaller.shape[2] <= size[0] / 2
+    for whole, small in pairs:
+        assert whole.indices.tolist() == small.indices.tolist()
+        # Of 255 levels; two views of one photo are 60 apart.
+        assert (whole.images.float() - small.images.float()).abs().mean() < 2
 
 
 def test_an_image_that_vanishes_is_named(channel: Channel) -> None:
