@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 
-WARM_UP_REQUESTS = 12  # not counted; they also tell how many requests fill the time
+WARM_UP_REQUESTS = 8  # not counted; they also tell how many requests fill the time
 TIMEOUT_SECONDS = 60  # SageMaker's own, for an answer
 LONGEST_SECONDS = 300  # of one run of the generator, which ends by itself long before
 
@@ -78,7 +78,10 @@ def _run(url: str, body: Body, numbers: Sequence[str]) -> str:
         log_path = Path(folder) / "requests.tsv"  # a new one each time: h2load adds to a file that exists
         command = ["h2load", "--h1", *numbers, f"--connection-inactivity-timeout={TIMEOUT_SECONDS}"]
         command += [f"--data={body.path}", f"--header=content-type: {body.content_type}", f"--log-file={log_path}", url]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"{url} kept h2load waiting for {LONGEST_SECONDS} s.") from error
         if answer.returncode or not log_path.is_file():
             raise BenchError(f"h2load ended with status {answer.returncode}: {answer.stderr.strip()}")
         return log_path.read_text()

@@ -169,9 +169,11 @@ def _attempts(side: Side, process: subprocess.Popen[bytes], deadline: float) -> 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it and all that it has started, some of which would outlive it."""
+    """End it and all that it has started: TorchServe's Java and LitServe's workers would outlive it."""
     tree = _tree(process.pid) if process.poll() is None else []
-    process.terminate()
+    for started in tree:
+        with suppress(psutil.NoSuchProcess):
+            started.terminate()
     _, alive = psutil.wait_procs(tree, STOP_SECONDS)
     for left in alive:
         with suppress(psutil.NoSuchProcess):

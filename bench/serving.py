@@ -22,7 +22,7 @@ from bench.serving_round import RATES, Plan, Round, draw_photos, measure_round
 from bench.sides import Side, our_side, peer_sides
 
 FP32 = "this project, fp32"
-FULL = Plan(rounds=5, seconds=2.5, open_seconds=4)  # within half an hour
+FULL = Plan(rounds=5, seconds=2, open_seconds=4)  # within half an hour
 QUICK = Plan(rounds=1, seconds=1, open_seconds=2)
 COMMON_LABELS = 4  # of the top five: sides resize with different filters, so nearly equal classes may swap places
 PROBABILITY_TOLERANCE = 0.003

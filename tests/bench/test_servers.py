@@ -50,7 +50,7 @@ def test_a_server_is_started_measured_and_stopped(tmp_path: Path, tiny_model: Pa
         refused = open_loop(server.url + "/unknown", body, rate=20, seconds=0.2)
         assert tree_cpu_seconds(server.pid) > used_before
         assert status_of(side, b"no image") == 500
-    assert closed.num_warm_up == 12
+    assert closed.num_warm_up == 8
     assert (closed.num_errors, opened.num_errors, refused.num_errors) == (0, 0, 4)
     assert opened.num_requests == 10
     assert closed.requests_per_second > 0
