@@ -1,14 +1,13 @@
 """Training loops, for an epoch each, and what becomes of their numbers."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench import floor, training
 from bench.errors import BenchError
-from bench.loops import Contender, Epoch, running, take_turns
+from bench.loops import Epoch, take_turns
 from bench.models import IMAGE_SIZE, make_network
 from bench.peers import environment
 from bench.photos import write_class_folders
@@ -76,12 +75,6 @@ def test_a_script_that_is_not_there_is_refused_before_anything_is_measured(monke
     monkeypatch.setenv(training.TIMM_VARIABLE, "/no/train.py")
     with pytest.raises(BenchError, match=r"TIMM_TRAIN is '/no/train.py', which is no file"):
         training.check()
-
-
-def test_a_loop_that_ends_too_soon_is_named_with_its_log(tmp_path: Path) -> None:
-    contender = Contender("some loop", [sys.executable, "-c", "print('ready'); raise SystemExit(3)"])
-    with running(contender, tmp_path) as loop, pytest.raises(BenchError, match=r"some loop ended with status 3; see"):
-        loop.train_one_epoch()
 
 
 def test_every_peer_is_compared_in_speed_time_and_accuracy_and_drawn_by_speed() -> None:
