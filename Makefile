@@ -70,7 +70,7 @@ bench: .venv/ready-dev ## measure everything against its peers, in about an hour
 bench-serving: .venv/ready-dev ## the server beside TorchServe, LitServe, BentoML, Ray Serve and plain Flask; half an hour
 	$(BIN)/python -m bench serving $(ARGS)
 bench-training: .venv/ready-dev ## training, loading and tuning beside plain PyTorch, fastai and timm
-	$(BIN)/python -m bench training loader tuning $(ARGS)
+	$(BIN)/python -m bench training tuning loader decoders $(ARGS)
 bench-check: .venv/ready-dev ## measure anew, shorter; fails where a ratio to a peer is lower than in bench/results
 	$(BIN)/python -m bench --check $(ARGS)
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)
