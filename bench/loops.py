@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +55,9 @@ class Loop:
     def train_one_epoch(self) -> Epoch:
         assert self._process.stdin is not None
         started = time.perf_counter()
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: its output says so
+            self._process.stdin.write("go\n")
+            self._process.stdin.flush()
         output = self._read_until("done")
         seconds = time.perf_counter() - started
         return Epoch(seconds, self._find("Images per second", output), self._find("Accuracy", output))
@@ -115,7 +116,8 @@ def running(contender: Contender, logs: Path) -> Iterator[Loop]:
 def _stop(process: subprocess.Popen[str]) -> None:
     with process:
         assert process.stdin is not None
-        process.stdin.close()  # ends it, and its loader processes, in order
+        with suppress(BrokenPipeError):  # it has ended by itself
+            process.stdin.close()  # ends it, and its loader processes, in order
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:  # in the middle of an epoch, after Ctrl-C or a failure

@@ -32,16 +32,16 @@ def test_contenders_train_in_turn_and_the_first_epoch_of_each_is_not_counted(
 
 def test_a_loop_that_ends_too_soon_is_named_with_its_log(tmp_path: Path) -> None:
     program = "print('ready', flush=True); raise SystemExit(3)"
-    with running(contender("some loop", program), tmp_path) as loop:
-        with pytest.raises(BenchError, match=r"some loop ended with status 3; see .*some-loop\.log"):
-            loop.train_one_epoch()
+    ended = pytest.raises(BenchError, match=r"some loop ended with status 3; see .*some-loop\.log")
+    with running(contender("some loop", program), tmp_path) as loop, ended:
+        loop.train_one_epoch()
 
 
 def test_a_loop_that_tells_no_speed_is_named(tmp_path: Path) -> None:
     program = "print('ready', flush=True); input(); print('done', flush=True); input()"
-    with running(contender("mute", program), tmp_path) as loop:
-        with pytest.raises(BenchError, match="mute printed no 'Images per second'"):
-            loop.train_one_epoch()
+    mute = pytest.raises(BenchError, match="mute printed no 'Images per second'")
+    with running(contender("mute", program), tmp_path) as loop, mute:
+        loop.train_one_epoch()
 
 
 def test_a_loops_memory_is_that_of_its_children_too(tmp_path: Path) -> None:
