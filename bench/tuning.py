@@ -26,6 +26,7 @@ from bench.record import Record, compare
 from bench.training import FASTAI, PEERS_DIR, PLAIN, draw_photos, make_weights
 from bench.tuning_chart import draw
 from container import contract
+from local_test.tuning.results import TRIALS_FILE
 
 NAIVE = "feature_cache=off"
 COUNTS = (1, 2, 5, 10, 20, 30, 40, 50)  # of trials, on the curve
@@ -85,7 +86,15 @@ def run_study(run_dir: Path, data: Path, weights: Path, trials: int, epochs: int
                 ended.append(time.perf_counter() - started)
     if process.returncode or len(ended) != trials:
         raise BenchError(f"The study ended with status {process.returncode}: {''.join(lines)[-800:]}")
+    refuse_failed(run_dir)
     return Study(ended, read_accuracies(run_dir, trials))
+
+
+def refuse_failed(run_dir: Path) -> None:
+    """Raises BenchError if a trial failed: it would count as a quick one."""
+    for row in json.loads((run_dir / TRIALS_FILE).read_text())["trials"]:
+        if row["state"] == "Failed":
+            raise BenchError(f"{row['name']} of {run_dir} failed ({row['reason']}); see its log.txt.")
 
 
 def read_accuracies(run_dir: Path, trials: int) -> list[float]:

@@ -1,5 +1,6 @@
 """The study's part: what is measured, what is multiplied, and the curve."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def test_a_study_is_timed_trial_by_trial_and_its_accuracies_are_read(
 def test_a_study_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"ended with status 1: [\s\S]*holds no images to train on"):
         run_study(tmp_path / "study", tmp_path / "nothing", tmp_path / "none.pth", 1, 1, "on")
+
+
+def test_a_failed_trial_ends_the_measurement(tmp_path: Path) -> None:
+    rows = [{"name": "trial-001", "state": "Pruned"}, {"name": "trial-002", "state": "Failed", "reason": "no space"}]
+    (tmp_path / "trials.json").write_text(json.dumps({"trials": rows}))
+    with pytest.raises(BenchError, match=r"trial-002 of .* failed \(no space\); see its log"):
+        tuning.refuse_failed(tmp_path)
 
 
 def test_later_trials_are_estimated_by_the_later_half_of_those_that_ran() -> None:
