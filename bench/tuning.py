@@ -23,7 +23,7 @@ from bench.loops import PROJECT_DIR, Contender, running
 from bench.part import Part
 from bench.peers.environment import peer_python
 from bench.record import Record, compare
-from bench.training import FASTAI, PEERS_DIR, PLAIN, draw_photos, make_weights
+from bench.training import FASTAI, PEERS_DIR, PLAIN, accuracies, draw_photos, make_weights
 from bench.tuning_chart import draw
 from container import contract
 from local_test.tuning.results import TRIALS_FILE
@@ -155,11 +155,8 @@ def accuracy_records(study: Study, naive: Study, peers: dict[str, float]) -> lis
     """The same hyperparameters with and without the cache; and the best trial beside each peer's one."""
     best, same = max(study.accuracies), study.accuracies[:MEASURED_NAIVE]
     return [
-        compare("accuracy of the same trials", "share", "higher", same, NAIVE, naive.accuracies),
-        *(
-            compare("accuracy, here of the best trial", "share", "higher", [best], name, [accuracy])
-            for name, accuracy in peers.items()
-        ),
+        accuracies("accuracy of the same trials", same, NAIVE, naive.accuracies),
+        *(accuracies("accuracy, here of the best trial", [best], name, [accuracy]) for name, accuracy in peers.items()),
     ]
 
 
