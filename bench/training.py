@@ -103,9 +103,7 @@ def records_of(what: str, epochs: dict[str, list[Epoch]]) -> list[Record]:
         records += [
             compare(f"{what}: training", "images/s", "higher", speeds[0], peer, speeds[1]),
             compare(f"{what}: an epoch with validation", "s", "lower", seconds[0], peer, seconds[1]),
-            compare(
-                f"{what}: accuracy at the end", "share", "higher", [ours[-1].accuracy], peer, [theirs[-1].accuracy]
-            ),
+            accuracies(f"{what}: accuracy at the end", [ours[-1].accuracy], peer, [theirs[-1].accuracy]),
         ]
     return records
 
