@@ -25,8 +25,10 @@ def draw_serving(title: str, records: Sequence[Record], path: Path) -> None:
     left_out = [f"{record.peer} {record.name}" for record in records if record.name.startswith(LEFT_OUT)]
     compared = [record for record in records if not record.peer.startswith("floor:") and LEFT_OUT not in record.name]
     figure = plt.figure(figsize=(15.5, 9.5), layout="constrained")
-    rows = figure.subfigures(2, 1, hspace=0.03)  # each with margins of its own: only the bars have names beside them
-    axes = [row.subplots(1, 3) for row in rows]
+    grid = figure.add_gridspec(
+        2, 1, hspace=0.03
+    )  # rows with margins of their own: the bars alone have names beside them
+    axes = [figure.add_subfigure(grid[row, 0]).subplots(1, 3) for row in range(2)]
     panels = Panels(compared)
     small = {str(number): f"at concurrency {number}" for number in CONCURRENCIES[SMALL]}
     arrivals = {str(rate): f"at {rate} arrivals/s" for rate in RATES}
