@@ -114,8 +114,8 @@ def test_a_layer_whose_weights_have_no_one_best_order_is_left_as_it_is(monkeypat
         weight = packing._constants(node)[0]
         return lambda batch_size: good(node, size)(1) if batch_size == 1 else weight.to_mkldnn()
 
-    good = packing._convolution_reorder
-    monkeypatch.setattr(packing, "_convolution_reorder", reorder)
+    good = packing._reorder
+    monkeypatch.setattr(packing, "_reorder", reorder)
     network = frozen(make_network("resnet18"))
     assert pack(network, SIZE) < 21
     assert "aten::conv2d" in kinds(network)
