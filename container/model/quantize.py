@@ -8,7 +8,7 @@ it can take over here when the artifact's format changes too.
 
 import copy
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -18,6 +18,7 @@ from torch.fx import GraphModule
 from container.errors import ArtifactError
 
 ENGINE = "x86"  # keeps a bit of every activation in reserve, so that it is right on CPUs without VNNI too
+NO_ENGINE = "none"
 
 
 def quantize(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
@@ -31,18 +32,29 @@ def quantize(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
-    if ENGINE not in torch.backends.quantized.supported_engines:
-        raise ArtifactError("PyTorch has no int8 arithmetic for this processor")
+    engine = choose_engine(torch.backends.quantized.supported_engines, torch.backends.quantized.engine)
     observed: GraphModule | None = None
     for images in batches:
         with _explained(), torch.no_grad():
             if observed is None:
-                observed = prepare_fx(copy.deepcopy(network).eval(), get_default_qconfig_mapping(ENGINE), (images,))
+                observed = prepare_fx(copy.deepcopy(network).eval(), get_default_qconfig_mapping(engine), (images,))
             observed(images)
     assert observed is not None, "at least one batch"
     with _explained():
         converted: nn.Module = convert_fx(observed)
     return converted
+
+
+def choose_engine(supported: Sequence[str], current: str) -> str:
+    """The int8 engine whose habits the quantised network follows: on other processors than x86-64 PyTorch's own choice.
+
+    Raises ArtifactError where there is none.
+    """
+    if ENGINE in supported:
+        return ENGINE
+    if current == NO_ENGINE or current not in supported:
+        raise ArtifactError("PyTorch has no int8 arithmetic for this processor")
+    return current
 
 
 @contextmanager
