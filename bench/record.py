@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from container.cores import available_cores
 
 LEFT_OUT = "left out: "  # how the name of such a record begins
+PROJECT_DIR = Path(__file__).parents[1]
 PACKAGES = ("torch", "torchvision", "pillow", "flask", "gunicorn")
 
 
@@ -68,8 +69,8 @@ def compare(
 
 
 def left_out_record(peer: str, reason: str) -> Record:
-    """A record that says why there are no others of this peer."""
-    return compare(f"{LEFT_OUT}{reason}", "", "higher", [0], peer, [0])
+    """A record that says why there are no others of this peer; files of this project are named from its root on."""
+    return compare(f"{LEFT_OUT}{reason}".replace(f"{PROJECT_DIR}/", ""), "", "higher", [0], peer, [0])
 
 
 def write_records(path: Path, records: Sequence[Record], command: str, *, quick: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.record import command_line, compare, left_out_record, read_records, table, write_records
+from bench.record import PROJECT_DIR, command_line, compare, left_out_record, read_records, table, write_records
 
 
 def test_a_value_is_the_median_of_the_rounds_with_their_range() -> None:
@@ -60,6 +60,11 @@ def test_a_peer_that_was_left_out_stands_in_the_results_with_the_reason() -> Non
     assert record.name == "left out: `java` is not on PATH."
     assert record.ratio is None
     assert "left out: `java` is not on PATH." in table([record])
+
+
+def test_the_reason_for_leaving_a_peer_out_does_not_tell_whose_machine_it_is() -> None:
+    log_path = PROJECT_DIR / "build" / "bench" / "ray.log"
+    assert left_out_record("Ray", f"It ended; see {log_path}.").name == "left out: It ended; see build/bench/ray.log."
 
 
 def test_the_machine_is_described_without_its_name(tmp_path: Path) -> None:
