@@ -80,10 +80,14 @@ def run_study(run_dir: Path, data: Path, weights: Path, trials: int, epochs: int
         command, cwd=PROJECT_DIR, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith(f"[{len(ended) + 1}/{trials}]"):
-                ended.append(time.perf_counter() - started)
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith(f"[{len(ended) + 1}/{trials}]"):
+                    ended.append(time.perf_counter() - started)
+        except BaseException:  # this process shall end: the study ends its trials first
+            process.terminate()
+            raise
     if process.returncode or len(ended) != trials:
         raise BenchError(f"The study ended with status {process.returncode}: {''.join(lines)[-800:]}")
     refuse_failed(run_dir)
