@@ -18,7 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.models import IMAGE_SIZE, make_network
 
 SIDE = 2048  # of the matrices: large enough for full speed, small enough for a tenth of a second
+CONVOLUTION = (8, 256, 32)  # images, channels in and out, pixels a side; 3x3 weights: ResNet-18's own kind of work
 ATTEMPTS = 8
+
+Work = tuple[float, Callable[[], Tensor]]  # its operations, and what does them
 
 
 def operations(network: nn.Module, image_size: int) -> float:
@@ -29,29 +32,46 @@ def operations(network: nn.Module, image_size: int) -> float:
 
 
 def peak_operations_per_second(precision: str, num_threads: int) -> float:
-    """The best of a few products of matrices with so many bits and threads."""
+    """The best that large products and convolutions with so many bits and threads reach, in a few attempts each."""
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
-    multiply = product(precision, torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE))
-    best_seconds = float("inf")
-    for _ in range(ATTEMPTS):
-        started = time.perf_counter()
-        multiply()
-        best_seconds = min(best_seconds, time.perf_counter() - started)
+    best = max(_best(work) for work in works(precision))
     torch.set_num_threads(before)
-    return 2 * SIDE**3 / best_seconds
+    return best
 
 
-def product(precision: str, left: Tensor, right: Tensor) -> Callable[[], Tensor]:
-    """A function that multiplies two matrices of values from 0 to 1 in fp32, bf16 or int8."""
+def works(precision: str) -> list[Work]:
+    """What to time in fp32, bf16 or int8."""
+    left, right = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
     if precision == "int8":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the deprecation that container/model/quantize.py tells of
-            return _int8_product(left, right)
-    if precision == "bf16":
-        left, right = left.bfloat16(), right.bfloat16()
+            return [(2 * SIDE**3, _int8_product(left, right))]
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    left, right = left.to(dtype), right.to(dtype)
     result = torch.empty_like(left)
-    return lambda: torch.mm(left, right, out=result)
+    # Both, as PyTorch has a library for each: on some processors that of products leaves half of the speed unused.
+    return [(2 * SIDE**3, lambda: torch.mm(left, right, out=result)), _convolution(dtype)]
+
+
+def _convolution(dtype: torch.dtype) -> Work:
+    num_images, channels, pixels = CONVOLUTION
+    layout = torch.channels_last
+    images = torch.rand(num_images, channels, pixels, pixels, dtype=dtype).contiguous(memory_format=layout)
+    weights = torch.rand(channels, channels, 3, 3, dtype=dtype).contiguous(memory_format=layout)
+    num_operations = 2 * num_images * channels**2 * pixels**2 * 9
+    return num_operations, lambda: nn.functional.conv2d(images, weights, padding=1)
+
+
+def _best(work: Work) -> float:
+    """Operations per second, the most of a few attempts."""
+    num_operations, calculate = work
+    best_seconds = float("inf")
+    for _ in range(ATTEMPTS):
+        started = time.perf_counter()
+        calculate()
+        best_seconds = min(best_seconds, time.perf_counter() - started)
+    return num_operations / best_seconds
 
 
 def _int8_product(left: Tensor, right: Tensor) -> Callable[[], Tensor]:
