@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -50,20 +51,20 @@ def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped
 
 def write_variants(job: Job, check: Callable[[], None]) -> None:
     """The model in fewer bits, and in metrics.json what became of it. Model and results are written before."""
-    model_path = job.settings.model_dir / contract.MODEL_FILE
+    model_path, output_dir = job.settings.model_dir / contract.MODEL_FILE, job.settings.output_data_dir
     seed = job.settings.hyperparameters.seed
     try:
         trials = add_variants(model_path, job.trainer.preprocess, job.network, job.splits, seed, check)
+        for trial in trials:
+            print(sentence(trial), flush=True)
+        metrics = json.loads((output_dir / contract.METRICS_FILE).read_text())
+        write_metrics(output_dir, {**metrics, "variants": trials})
     except Stopped:
         print("Stopped as asked, before the model was tried in bf16 and int8; model.pt is complete.", flush=True)
-        return
-    except (UserError, OSError) as error:  # a picture that is gone, a full disk: the model is good without
-        print(f"The model was not tried in bf16 and int8: {error}", flush=True)
-        return
-    for trial in trials:
-        print(sentence(trial), flush=True)
-    metrics_path = job.settings.output_data_dir / contract.METRICS_FILE
-    write_metrics(job.settings.output_data_dir, {**json.loads(metrics_path.read_text()), "variants": trials})
+    except Exception as error:  # a picture that is gone, a full disk, a defect: the job has its model without
+        if not isinstance(error, UserError | OSError):
+            traceback.print_exc()
+        print(f"Trying the model in bf16 and int8 was given up; model.pt is complete. The reason: {error}", flush=True)
 
 
 def summarize(job: Job, test: dict[str, float], stopped: bool) -> dict[str, Any]:

@@ -29,9 +29,16 @@ def write_results(folder: Path, summary: dict[str, Any], class_names: list[str],
 
 
 def write_metrics(folder: Path, summary: dict[str, Any]) -> None:
-    """Write metrics.json alone."""
+    """Write metrics.json alone, at once: a reader sees the old file or the whole new one."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / contract.METRICS_FILE).write_text(json.dumps(summary, indent=2) + "\n")
+    path = folder / contract.METRICS_FILE
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(json.dumps(summary, indent=2) + "\n")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def plot_curves(path: Path, history: list[dict[str, float]]) -> None:

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,11 +12,13 @@ from torch import Tensor
 from container.data.channels import Channel
 from container.data.dataset import random_seed
 from container.data.decode import decode_image
-from container.model.artifact import Artifact
+from container.errors import ImageError
+from container.model.artifact import Artifact, stack
 
 BATCH_SIZES = (1, 8)  # a lone request, and a server's full batch
 ROUNDS = 5
 CALLS = 2  # of each artifact in each round
+WARM_UP_CALLS = 2  # TorchScript looks at the first run and compiles in the second
 IMAGES_PER_BATCH = 8  # held in memory at a time, decoded
 
 
@@ -41,21 +44,29 @@ def sample(channel: Channel, count: int, seed: int) -> list[int]:
 
 
 def images(channel: Channel, positions: list[int], side: int) -> Iterator[tuple[list[Tensor], Tensor]]:
-    """Batches of images, each uint8 (3, H, W), with their labels (n,)."""
+    """Batches of images, each uint8 (3, H, W), with their labels (n,). Raises ImageError that names the file."""
     for start in range(0, len(positions), IMAGES_PER_BATCH):
         chosen = positions[start : start + IMAGES_PER_BATCH]
-        decoded = [decode_image(channel.files[position].read_bytes(), side=side) for position in chosen]
+        decoded = [_decode(channel.files[position], side) for position in chosen]
         yield decoded, torch.tensor([channel.labels[position] for position in chosen])
+
+
+def _decode(path: Path, side: int) -> Tensor:
+    try:
+        return decode_image(path.read_bytes(), side=side)
+    except ImageError as error:  # it was an image when the job began
+        raise ImageError(error.code, f"{path}: {error}") from error
 
 
 def measure_accuracy(
     artifacts: dict[str, Artifact], batches: Iterator[tuple[list[Tensor], Tensor]], go_on: Callable[[], bool]
 ) -> Score:
-    """Top-1 hits of each artifact on the same images, by the way that a server takes; ends early if not `go_on()`."""
+    """Top-1 hits of each artifact on the same crops, made as a server makes them; ends early if not `go_on()`."""
     hits, num_images = dict.fromkeys(artifacts, 0), 0
     for decoded, labels in batches:
+        crops = stack([next(iter(artifacts.values())).crop(image) for image in decoded])
         for name, artifact in artifacts.items():
-            hits[name] += int((artifact.logits(decoded).argmax(1) == labels).sum())
+            hits[name] += int((artifact.logits_of_crops(crops).argmax(1) == labels).sum())
         num_images += len(labels)
         if not go_on():
             break
@@ -68,18 +79,19 @@ def measure_speed(
     """How many times as fast as `fp32` each artifact is, by batch size: {"int8": {"1": 4.2, "8": 3.7}}.
 
     One thread, as in a server under load; median of rounds in which the artifacts take turns, of which there are
-    fewer if not `go_on()`.
+    fewer if not `go_on()`. One that is slower for a lone image is not measured further.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     ratios: dict[str, dict[str, float]] = {name: {} for name in artifacts if name != "fp32"}
     try:
         for batch_size in BATCH_SIZES:
-            crops = torch.randint(0, 256, (batch_size, 3, image_size, image_size), dtype=torch.uint8)
-            rounds = _seconds_in_turns(artifacts, crops, go_on)
-            for name, by_batch_size in ratios.items():
+            running = {name: artifacts[name] for name, so_far in ratios.items() if min(so_far.values(), default=1) >= 1}
+            crops = torch.randint(0, 256, (batch_size, image_size, image_size, 3), dtype=torch.uint8)
+            rounds = _seconds_in_turns({"fp32": artifacts["fp32"], **running}, crops.permute(0, 3, 1, 2), go_on)
+            for name in running:
                 ratio = statistics.median(seconds["fp32"] / seconds[name] for seconds in rounds)
-                by_batch_size[str(batch_size)] = round(ratio, 3)
+                ratios[name][str(batch_size)] = round(ratio, 3)
     finally:
         torch.set_num_threads(threads)
     return ratios
@@ -89,7 +101,7 @@ def _seconds_in_turns(
     artifacts: dict[str, Artifact], crops: Tensor, go_on: Callable[[], bool]
 ) -> list[dict[str, float]]:
     for artifact in artifacts.values():
-        for _ in range(2):  # TorchScript looks at the first run and compiles in the second
+        for _ in range(WARM_UP_CALLS):
             artifact.logits_of_crops(crops)
     rounds: list[dict[str, float]] = []
     while len(rounds) < ROUNDS and (go_on() or not rounds):
@@ -98,7 +110,8 @@ def _seconds_in_turns(
 
 
 def _seconds(artifact: Artifact, crops: Tensor) -> float:
-    started = time.perf_counter()
+    # Of this thread's own work: what else the machine does meanwhile takes time from one artifact and not the other.
+    started = time.thread_time()
     for _ in range(CALLS):
         artifact.logits_of_crops(crops)
-    return time.perf_counter() - started
+    return time.thread_time() - started

@@ -1,7 +1,9 @@
 """The exported model in fewer bits: bf16 and int8 artifacts beside model.pt, each kept only if it is worth having."""
 
+import platform
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,17 +13,18 @@ import torch
 
 from container.data.channels import Channel
 from container.errors import ArtifactError
-from container.model.artifact import Artifact, load_artifact, save_artifact
+from container.model.artifact import PARTIAL_SUFFIX, Artifact, load_artifact, save_artifact
 from container.model.low_precision import LowPrecision, to_bf16, to_int8
 from container.model.network import Network
-from container.model.precision import PRECISIONS, variant_path
+from container.model.precision import CPU_FLAGS, PRECISIONS, cpu_flags, variant_path
 from container.model.preprocess import Preprocess, decode_side
 from container.training.variant_trial import Score, images, measure_accuracy, measure_speed, sample
 
-LARGEST_LOSS = 0.005  # of top-1 accuracy on the valid channel, against model.pt on the same images
+LARGEST_LOSS = Fraction("0.005")  # of top-1 accuracy on the valid channel, against model.pt on the same images
 SMALLEST_SPEED = 1.05  # times fp32's, at every batch size measured; less is noise
 CALIBRATION_IMAGES = 128  # of the train channel, to measure the ranges of activations on
 MEASURED_IMAGES = 1000  # of the valid channel, at most
+FEWEST_IMAGES = 100  # or all of the valid channel: on fewer a loss of half a point cannot be seen
 SECONDS = 150  # after which calibration and measurements end with the images that they have seen
 
 Trial = dict[str, Any]  # what metrics.json says of one variant
@@ -29,9 +32,11 @@ LOW_PRECISIONS = tuple(name for name in PRECISIONS if name != "fp32")
 
 
 def remove_variants(model_dir: Path) -> None:
-    """Forget those of an earlier export, which are another model's."""
+    """Forget those of an earlier export, which are another model's, and parts of any that was killed."""
     for precision in LOW_PRECISIONS:
         variant_path(model_dir, precision).unlink(missing_ok=True)
+    for precision in PRECISIONS:
+        variant_path(model_dir, precision).with_suffix(PARTIAL_SUFFIX).unlink(missing_ok=True)
 
 
 def add_variants(
@@ -45,7 +50,8 @@ def add_variants(
     """Try each low precision, write those that are kept beside model.pt, and return what was measured of all.
 
     `network` and `preprocess` are what model.pt holds, on the CPU. `check` is called between batches and may raise:
-    then nothing is written. A network that cannot be converted is dropped with a reason, never an error.
+    then nothing is written. A variant that cannot be made, run or written is dropped with a reason, never an error.
+    Raises UserError or OSError for an image that cannot be read any more.
     """
     deadline = time.monotonic() + SECONDS
 
@@ -54,23 +60,60 @@ def add_variants(
         return time.monotonic() < deadline
 
     fp32 = load_artifact(model_path)
-    trials: dict[str, Trial] = {name: {"precision": name, "kept": False} for name in LOW_PRECISIONS}
+    trials = {name: new_trial(name) for name in LOW_PRECISIONS}
     converted = _convert(preprocess, network, splits["train"], seed, go_on, trials)
     with TemporaryDirectory() as folder:
         artifacts = {"fp32": fp32, **_load(Path(folder), preprocess, converted, fp32, trials)}
-    _measure(artifacts, preprocess, splits["valid"], seed, go_on, trials)
+    _measure(artifacts, preprocess.image_size, splits["valid"], seed, go_on, trials)
     for precision, trial in trials.items():
         if trial["kept"]:
             card = {**fp32.card, "precision": precision, "measured": trial}
             path = variant_path(model_path.parent, precision)
-            save_artifact(path, preprocess, converted[precision], fp32.class_names, card)
+            try:
+                save_artifact(path, preprocess, converted[precision], fp32.class_names, card)
+            except ArtifactError as error:  # a full disk
+                trial |= {"kept": False, "reason": str(error).rstrip(".")}
     return list(trials.values())
+
+
+def new_trial(precision: str) -> Trial:
+    """What is known before anything is measured: what a server must compare its own processor with."""
+    relevant = sorted(cpu_flags() & CPU_FLAGS[precision])
+    return {"precision": precision, "kept": False, "architecture": platform.machine(), "cpu_flags": relevant}
 
 
 def sentence(trial: Trial) -> str:
     """What became of a variant, for the log: kept or dropped, and why."""
     kept = "kept" if trial["kept"] else "dropped"
     return f"Variant {trial['precision']} {kept}: {trial['reason']}."
+
+
+def is_faster(speed: dict[str, float]) -> bool:
+    """Whether it is worth having by its speed, times fp32's by batch size."""
+    return min(speed.values()) >= SMALLEST_SPEED
+
+
+def is_accurate(hits: int, fp32_hits: int, num_images: int) -> bool:
+    """Whether its top-1 accuracy on the same images is at most half a point below fp32's."""
+    return Fraction(fp32_hits - hits, num_images) <= LARGEST_LOSS
+
+
+def judge(trial: Trial, score: Score, num_valid: int) -> None:
+    """Complete the trial of a variant that is faster: accuracy, `kept` and the reason.
+
+    `num_valid` is how many images the valid channel has.
+    """
+    num_images, precision = score.num_images, trial["precision"]
+    if num_images < min(FEWEST_IMAGES, num_valid):
+        trial["reason"] = f"in {SECONDS} s there was time for {num_images} images of the valid channel only"
+        return
+    trial["kept"] = is_accurate(score.hits[precision], score.hits["fp32"], num_images)
+    before, after = score.accuracy("fp32"), score.accuracy(precision)
+    trial |= {"accuracy": after, "fp32_accuracy": before, "num_images": num_images}
+    trial["reason"] = (
+        f"top-1 {after:.1%} against {before:.1%} in fp32 on {num_images} images of the valid channel, "
+        + _speed_text(trial["speed"])
+    )
 
 
 def _convert(
@@ -119,39 +162,26 @@ def _load(
 
 def _measure(
     artifacts: dict[str, Artifact],
-    preprocess: Preprocess,
+    image_size: int,
     valid: Channel,
     seed: int,
     go_on: Callable[[], bool],
     trials: dict[str, Trial],
 ) -> None:
     """Fill in each trial's speed, and of those that are faster than fp32 the accuracy, `kept` and the reason."""
-    for precision, speed in measure_speed(artifacts, preprocess.image_size, go_on).items():
+    for precision, speed in measure_speed(artifacts, image_size, go_on).items():
         trials[precision]["speed"] = speed
-        trials[precision]["reason"] = f"{_speed_text(speed)}, which is not faster than fp32"
-    faster = {name: artifact for name, artifact in artifacts.items() if _is_faster(name, trials)}
-    if len(faster) == 1:
+        trials[precision]["reason"] = f"{_speed_text(speed)}, less than {SMALLEST_SPEED}"
+    faster = [trial for trial in trials.values() if "speed" in trial and is_faster(trial["speed"])]
+    if not faster:
         return
+    compared = {name: artifacts[name] for name in ("fp32", *(trial["precision"] for trial in faster))}
     positions = sample(valid, MEASURED_IMAGES, seed)
-    score = measure_accuracy(faster, images(valid, positions, decode_side(preprocess.image_size)), go_on)
-    for precision in faster.keys() - {"fp32"}:
-        _judge(trials[precision], score)
-
-
-def _is_faster(name: str, trials: dict[str, Trial]) -> bool:
-    return name == "fp32" or min(trials[name]["speed"].values()) >= SMALLEST_SPEED
-
-
-def _judge(trial: Trial, score: Score) -> None:
-    before, after = score.accuracy("fp32"), score.accuracy(trial["precision"])
-    trial["kept"] = before - after <= LARGEST_LOSS + 1e-9  # a float's rounding
-    trial |= {"accuracy": after, "fp32_accuracy": before, "num_images": score.num_images}
-    trial["reason"] = (
-        f"top-1 {after:.1%} against {before:.1%} in fp32 on {score.num_images} images of the valid channel, "
-        + _speed_text(trial["speed"])
-    )
+    score = measure_accuracy(compared, images(valid, positions, decode_side(image_size)), go_on)
+    for trial in faster:
+        judge(trial, score, len(valid))
 
 
 def _speed_text(speed: dict[str, float]) -> str:
-    by_batch_size = " and ".join(f"{ratio:.1f} (batch of {size})" for size, ratio in speed.items())
-    return f"{by_batch_size} times fp32's speed"
+    by_batch_size = " and ".join(f"{ratio:.2f} (batch of {size})" for size, ratio in speed.items())
+    return f"speed {by_batch_size} times fp32's"

@@ -1,12 +1,8 @@
 import io
 import json
-import resource
-import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +27,7 @@ from container.training.checkpoint import load_checkpoint
 from container.training.distributed import Group
 from tests.conftest import TrainedJob
 from tests.job_folder import CLASS_NAMES, FAST
+from tests.small_disk import small_disk
 
 # Between the network in training and the frozen artifact: folding batch normalisation reorders float32 sums.
 LARGEST_LOGIT_DIFFERENCE = 1e-4
@@ -177,18 +174,6 @@ def test_saving_leaves_no_partial_file_and_replaces_the_old_one(small_artifact: 
     save_artifact(small_artifact, Preprocess(SIZE), make_network("squeezenet1_1"), ["x", "y", "z"], {"new": True})
     assert load_artifact(small_artifact).card == {"new": True}
     assert [path.name for path in small_artifact.parent.iterdir()] == ["model.pt"]
-
-
-@contextmanager
-def small_disk(num_bytes: int) -> Iterator[None]:
-    """Within it no file of this process can grow beyond that size: what writes more sees an error of the system."""
-    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_an_artifact_that_the_disk_has_no_room_for_leaves_the_old_one_and_no_part(small_artifact: Path) -> None:

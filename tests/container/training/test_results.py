@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from container.training.metrics import Tally
-from container.training.results import plot_confusion, plot_curves, write_results
+from container.training.results import plot_confusion, plot_curves, write_metrics, write_results
+from tests.small_disk import small_disk
 
 CLASS_NAMES = ["001.Affenpinscher", 'with "quotes", and commas', "003.Börder"]
 HISTORY = [
@@ -40,6 +41,15 @@ def test_every_file_is_written(folder: Path) -> None:
 
 def test_the_metrics_are_json(folder: Path) -> None:
     assert json.loads((folder / "metrics.json").read_text()) == {"test": {"accuracy": 10 / 12}, "history": HISTORY}
+
+
+def test_metrics_are_replaced_as_a_whole_or_not_at_all(folder: Path) -> None:
+    write_metrics(folder, {"variants": []})
+    assert json.loads((folder / "metrics.json").read_text()) == {"variants": []}
+    with small_disk(100), pytest.raises(OSError, match="File too large"):
+        write_metrics(folder, {"long": "x" * 1000})
+    assert not list(folder.glob("*.partial"))
+    assert json.loads((folder / "metrics.json").read_text()) == {"variants": []}
 
 
 def test_the_confusion_matrix_names_every_row_and_column(folder: Path) -> None:
