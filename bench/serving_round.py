@@ -14,7 +14,7 @@ from bench.upload import form
 SMALL, LARGE = "500x375", "3000x2000"  # the two photos
 SIZES = {SMALL: (500, 375), LARGE: (3000, 2000)}
 CONCURRENCIES = {SMALL: (1, 4, 16, 64), LARGE: (1, 16)}
-RATES = (25, 50)  # arrivals per second of the small photo: one that suits every side, one near the best of a peer
+RATES = (10, 25)  # arrivals per second of the small photo
 WARM_UP_CONCURRENCY = 16
 BROKEN_IMAGE = b"this is no image"
 

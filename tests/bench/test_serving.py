@@ -95,7 +95,7 @@ def test_nearly_equal_classes_may_swap_places() -> None:
 
 def test_the_sides_that_cannot_keep_up_are_named() -> None:
     slow = replace(
-        make_round(), open={25: make_round().open[25], 50: replace(make_round().open[50], requests_per_second=18)}
+        make_round(), open={10: make_round().open[10], 25: replace(make_round().open[25], requests_per_second=18)}
     )
     text = describe_rates({"fast": [make_round()], "slow": [slow]})
-    assert text == "At 25 arrivals/s all sides keep up.\nAt 50 arrivals/s too slow: slow (18.0/s)."
+    assert text == "At 10 arrivals/s all sides keep up.\nAt 25 arrivals/s too slow: slow (18.0/s)."
