@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.errors import BenchError
 from bench.record import Record
 
-TOLERANCE = 0.25  # a ratio may fall by this share: fewer rounds than the results' own scatter more
+TOLERANCE = 0.25  # a ratio may fall by this share, and to the worst that the results' own rounds allow
 TAIL_TOLERANCE = 0.5  # of p95 and p99, which a few requests decide
 
 Key = tuple[str, str, str]  # which of ours, quantity, peer
@@ -30,15 +30,14 @@ class Comparison:
 
 def compare_ratios(committed: Sequence[Record], measured: Sequence[Record]) -> Comparison:
     """What became of the committed records' ratios. Raises BenchError if none of them was measured again."""
-    before = {key(record): record.ratio for record in committed if record.ratio is not None}
+    before = {key(record): record for record in committed if record.ratio is not None}
     now = {key(record): record.ratio for record in measured if record.ratio is not None}
     common = [name for name in before if name in now]
     if not common:
         raise BenchError("Nothing can be compared: no quantity of the results in bench/results was measured this time.")
-    falls = [Fall(name, before[name], now[name]) for name in common]
     return Comparison(
         num_compared=len(common),
-        fallen=[fall for fall in falls if fall.now < fall.before * (1 - tolerance(fall.key))],
+        fallen=[Fall(name, before[name].ratio or 0, now[name]) for name in common if fell(before[name], now[name])],
         missing=[name for name in before if name not in now],
     )
 
@@ -49,8 +48,18 @@ def key(record: Record) -> Key:
     return record.side, record.name, "floor" if peer.startswith("floor:") else peer
 
 
-def tolerance(name: Key) -> float:
-    return TAIL_TOLERANCE if "p95" in name[1] or "p99" in name[1] else TOLERANCE
+def fell(before: Record, now: float) -> bool:
+    """Whether a ratio is lower by more than is tolerated, and than the rounds of the results scattered."""
+    assert before.ratio is not None
+    tolerated = TAIL_TOLERANCE if "p95" in before.name or "p99" in before.name else TOLERANCE
+    return now < before.ratio * (1 - tolerated) and now < worst_ratio(before)
+
+
+def worst_ratio(record: Record) -> float:
+    """Our worst round over the peer's best."""
+    if record.better == "higher":
+        return record.min / record.peer_max
+    return record.peer_min / record.max
 
 
 def report(comparison: Comparison) -> str:

@@ -37,6 +37,14 @@ def test_a_tail_may_scatter_more() -> None:
     assert compare_ratios([record(4.0, name)], [record(4.0 * (1 - TAIL_TOLERANCE) - 0.01, name)]).fallen
 
 
+def test_a_ratio_to_a_peer_that_scattered_in_the_results_may_fall_as_far() -> None:
+    before = compare("requests", "requests/s", "higher", [90, 89, 88], "threads that fight", [4, 3, 25])
+    now = compare("requests", "requests/s", "higher", [89], "threads that fight", [24])
+    slower = compare("requests", "requests/s", "higher", [60], "threads that fight", [24])
+    assert compare_ratios([before], [now]).fallen == []  # 22.25x -> 3.7x
+    assert len(compare_ratios([before], [slower]).fallen) == 1
+
+
 def test_each_of_our_sides_is_compared_with_itself() -> None:
     before = [record(4.0, side="int8"), record(2.0, side="fp32")]
     (fall,) = compare_ratios(before, [record(4.0, side="int8"), record(1.0, side="fp32")]).fallen
