@@ -146,24 +146,21 @@ def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)
             f"There is no model artifact at {path}; train first, or mount a folder that holds model.pt."
         )
     module, class_names, card = _read(path, device)
+    preprocess, network = module.preprocess, _freeze(module)
+    del module  # its weights: packing makes a copy of the frozen ones
+    if device == "cpu":
+        try:
+            pack(network, preprocess.image_size, threads)
+        except Exception as error:  # packing.py uses parts of PyTorch that another version may have changed
+            reason = str(error).strip().partition("\n")[0]
+            print(f"The network runs with its weights as they were stored, which is slower: {reason}.", file=sys.stderr)
+            network = _freeze(_read(path, device)[0])
+    return Artifact(preprocess, network, class_names, card)
+
+
+def _freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     with _quiet():
-        network = _ready_network(module, device, threads)
-    return Artifact(module.preprocess, network, class_names, card)
-
-
-def _ready_network(module: torch.jit.ScriptModule, device: str, threads: Sequence[int]) -> torch.jit.ScriptModule:
-    """The module's network, frozen; with its weights reordered where that is possible and gives the same answers."""
-    layout = module.network.to(memory_format=torch.channels_last)
-    network = torch.jit.freeze(layout)
-    if device != "cpu":
-        return network
-    try:
-        pack(network, module.preprocess.image_size, threads)
-    except Exception as error:  # packing.py uses parts of PyTorch that another version may have changed
-        reason = str(error).strip().partition("\n")[0]
-        print(f"The network runs with its weights as they were stored, which is slower: {reason}.", file=sys.stderr)
-        return torch.jit.freeze(layout)
-    return network
+        return torch.jit.freeze(module.network.to(memory_format=torch.channels_last))
 
 
 def _read(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[str], dict[str, Any]]:

@@ -8,7 +8,8 @@ Answers stay the same: to the bit where the kernel does, and else up to the orde
 
 import platform
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 import torch
@@ -46,17 +47,17 @@ def pack(network: torch.jit.ScriptModule, image_size: int, threads: Sequence[int
     if not layers:
         return 0
     image = torch.arange(3.0 * image_size**2).remainder(251).view(1, 3, image_size, image_size) / 50 - 2.5
-    *inputs, expected = _run(graph, layers, image)
-    reorders = [_reorder(node, list(features.shape)) for node, features in zip(layers, inputs, strict=True)]
-    packed = _reordered(reorders, threads)
-    for node, weight in zip(layers, packed, strict=True):
-        if weight is not None:
-            _replace(graph, node, weight)
-    torch._C._jit_pass_dce(graph)  # the weights as they were
+    *features, expected = _run(graph, layers, image)
+    sizes = [list(tensor.shape) for tensor in features]
+    del features  # of all layers, and the memory is better spent below
+    # In a thread that ends here, and its OpenMP threads with it: a server forks later, which those would not survive.
+    with ThreadPoolExecutor(1) as thread:
+        packed = [_pack_layer(graph, node, size, threads, thread) for node, size in zip(layers, sizes, strict=True)]
+    torch.set_num_threads(torch.get_num_threads())  # for MKL the thread's number holds for all
     (answered,) = _run(graph, [], image)
     if not (answered - expected).abs().max() <= LARGEST_ROUNDING * expected.abs().max():
         raise RuntimeError("its answers differ with them reordered")
-    return sum(weight is not None for weight in packed)
+    return sum(packed)
 
 
 def _is_possible() -> bool:
@@ -118,45 +119,46 @@ def _reorder(node: Node, size: list[int]) -> Reorder:
     return of_linear if node.kind() == LINEAR else of_convolution
 
 
-def _reordered(reorders: list[Reorder], threads: Sequence[int]) -> list[Tensor | None]:
-    """Each layer's weights, reordered; None where no one order is best for all batch sizes and numbers of threads."""
+def _pack_layer(graph: Graph, node: Node, size: list[int], threads: Sequence[int], thread: Executor) -> bool:
+    """Whether one order was the best for all batch sizes and numbers of threads, and is that of the weights now."""
+    reorder = _reorder(node, size)
 
-    def in_threads(number: int) -> list[Tensor | None]:
+    def candidates(number: int) -> list[Tensor]:
         torch.set_num_threads(number)
         with torch.no_grad():
-            return [_agreed([reorder(batch_size) for batch_size in BATCH_SIZES]) for reorder in reorders]
+            return [reorder(batch_size) for batch_size in BATCH_SIZES]
 
-    # In a thread that ends here, and its OpenMP threads with it: a server forks later, which those would not survive.
-    with ThreadPoolExecutor(1) as thread:
-        answers = list(thread.map(in_threads, threads))
-    torch.set_num_threads(torch.get_num_threads())  # for MKL it holds for all threads
-    return [_agreed(list(answer)) for answer in zip(*answers, strict=True)]
-
-
-def _agreed(candidates: Sequence[Tensor | None]) -> Tensor | None:
-    first = candidates[0]
-    if first is None or any(other is None for other in candidates):
-        return None
+    first, *others = chain.from_iterable(thread.map(candidates, threads))
     order = torch.ops.mkldnn._get_mkldnn_serialized_md  # oneDNN's description of a tensor's memory, as bytes
-    return first if all(torch.equal(order(first), order(other)) for other in candidates[1:]) else None
+    if not all(torch.equal(order(first), order(other)) for other in others):
+        return False
+    _replace(graph, node, first)
+    return True
 
 
 def _replace(graph: Graph, node: Node, packed: Tensor) -> None:
     """Put an operator that takes reordered weights in the place of a convolution or linear layer."""
-    weight = graph.create("prim::ConstantMKLDNNTensor", [], 1)  # an ordinary constant cannot hold such a tensor
-    weight.t_("value", packed).insertBefore(node)
-    no_scalars = graph.create("prim::ListConstruct", [], 1).insertBefore(node)
-    no_scalars.output().setType(torch._C.ListType(torch._C.OptionalType(torch._C.NumberType.get())))
-    graph.setInsertPoint(node)
-    insert: Callable[[str], torch._C.Value] = graph.insertConstant  # type: ignore[attr-defined]
-    tail = [insert("none"), no_scalars.output(), insert("")]  # nothing is fused behind it
-    images, _, bias, *options = node.inputs()
+
+    def insert(kind: str, output_type: Any = None) -> Node:
+        made = graph.create(kind, [], 1).insertBefore(node)
+        if output_type is not None:
+            made.output().setType(output_type)
+        return made
+
+    def word(value: str) -> torch._C.Value:
+        return insert("prim::Constant", torch._C.StringType.get()).s_("value", value).output()
+
+    weight = insert("prim::ConstantMKLDNNTensor").t_("value", packed)  # an ordinary constant cannot hold such a tensor
+    scalars = insert("prim::ListConstruct", torch._C.ListType(torch._C.OptionalType(torch._C.NumberType.get())))
+    images, old_weight, bias, *options = node.inputs()
+    operator = "mkldnn::_linear_pointwise"
     if node.kind() == CONVOLUTION:
         stride, padding, dilation, groups = options
         operator, options = "mkldnn::_convolution_pointwise", [padding, stride, dilation, groups]
-    else:
-        operator = "mkldnn::_linear_pointwise"
-    inputs = [images, weight.output(), bias, *options, *tail]
-    replacement = graph.create(operator, inputs, 1).insertBefore(node)
+    tail = [word("none"), scalars.output(), word("")]  # nothing is fused behind it
+    replacement = graph.create(operator, [images, weight.output(), bias, *options, *tail], 1).insertBefore(node)
     replacement.output().setType(node.output().type())
     node.output().replaceAllUsesWith(replacement.output())
+    node.destroy()
+    if not old_weight.uses():
+        old_weight.node().destroy()  # now, not with all others: memory holds all weights once, and one layer's twice
