@@ -15,7 +15,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 WANTED = ("auto", *PRECISIONS)
 
 # What a processor must have to calculate with so few bits in hardware, any of these: names as in Linux's /proc/cpuinfo,
-# of x86-64 and, the last of each, of ARM, on which none of this was tested.
+# of x86-64 and, the last of each, of ARM, where this was run under emulation only, so that no speed is known.
 CPU_FLAGS = {
     "int8": frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}),
     "bf16": frozenset({"avx512_bf16", "amx_bf16", "bf16"}),

@@ -6,30 +6,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import VisionTransformer
 
 from container.model import packing
 from container.model.artifact import save_artifact
-from container.model.backbone import make_backbone
 from container.model.low_precision import to_bf16
-from container.model.network import Network
 from container.model.packing import pack
 from container.model.preprocess import Preprocess
+from tests.container.model.lively import SIZE, TRANSFORMER, make_network
 
 PROJECT_DIR = Path(__file__).parents[3]
-SIZE = 64
+
 pytestmark = pytest.mark.skipif(not packing._is_possible(), reason="weights are packed on x86-64 only")
-
-
-def make_network(name: str) -> Network:
-    torch.manual_seed(3)
-    if name == "small vision transformer":
-        transformer = VisionTransformer(
-            image_size=SIZE, patch_size=16, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64
-        )
-        transformer.heads = nn.Identity()
-        return Network(transformer, 32, 3, "linear", "head").eval()
-    return Network(*make_backbone(name, SIZE, "none"), 3, "linear", "head").eval()
 
 
 def frozen(network: nn.Module) -> torch.jit.ScriptModule:
@@ -51,7 +38,7 @@ def kinds(network: torch.jit.ScriptModule) -> list[str]:
         "convnext_tiny",
         "squeezenet1_1",
         "shufflenet_v2_x0_5",
-        "small vision transformer",
+        TRANSFORMER,
     ],
 )
 def test_a_packed_network_of_any_backbone_answers_alike(name: str, precision: str) -> None:
@@ -161,7 +148,7 @@ assert torch.allclose(torch.load(sys.argv[2]), logits, atol=1e-4)
 
 
 def test_a_process_may_fork_after_packing_for_several_threads_and_use_them(tmp_path: Path) -> None:
-    save_artifact(tmp_path / "model.pt", Preprocess(SIZE), make_network("resnet18"), ["a", "b", "c"], {})
+    save_artifact(tmp_path / "model.pt", Preprocess(SIZE), make_network("resnet18"), list("abcdefghij"), {})
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "model.pt"), str(tmp_path / "logits")]
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
