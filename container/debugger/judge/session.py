@@ -48,6 +48,8 @@ class Session:
     def conclude(self) -> None:
         """The last word on every rule: a line each, which is a metric line too, a file each, and the report."""
         self._tensors.finish()
+        # A short job may be over before anything was judged: where an issue lies is said all the same.
+        self._tell([verdict for verdict in self._tensors.verdicts() if verdict.status == ISSUES])
         self.scan()
         verdicts = [*self._tensors.verdicts(), *self._profile]
         for verdict in verdicts:
