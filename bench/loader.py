@@ -40,7 +40,7 @@ def draw_photos(work_dir: Path, images_per_class: int, size: tuple[int, int]) ->
 
 def lay_out_job(root: Path, data: Path, **hyperparameters: str) -> Path:
     run = lay_out(root, {**HYPERPARAMETERS, **hyperparameters}, find_channels(data), link=True)
-    for checkpoint in (run.root / "checkpoints").iterdir():
+    for checkpoint in (run.root / "checkpoints").glob("*.pt"):
         checkpoint.unlink()
     return run.root
 

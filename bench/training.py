@@ -72,7 +72,7 @@ def contenders(mode: str, work_dir: Path, data: Path, weights: Path, rounds: int
     """All that can train what the hyperparameter fine_tune=`mode` trains."""
     given = {**HYPERPARAMETERS, "fine_tune": mode, "pretrained": str(weights)}
     run = lay_out(work_dir / f"run-{mode}", given, find_channels(data), link=True)
-    for checkpoint in (run.root / "checkpoints").iterdir():
+    for checkpoint in (run.root / "checkpoints").glob("*.pt"):
         checkpoint.unlink()
     found = [
         Contender(OURS, [sys.executable, "-m", "bench.our_loop"], {contract.BASE_DIR_VARIABLE: str(run.root)}),

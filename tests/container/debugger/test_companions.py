@@ -171,7 +171,7 @@ def test_a_second_job_in_the_same_folders_is_judged_by_its_own_tensors(
     folder = new_job_folder("twice")
     folder.configure(**ON, rules="ExplodingTensor", num_epochs=3).add_channels(train=8, valid=4)
     folder.launch()
-    for checkpoint in folder.checkpoint_dir.iterdir():
+    for checkpoint in folder.checkpoint_dir.glob("*.pt"):
         checkpoint.unlink()
     folder.configure(**ON, rules="ExplodingTensor", num_epochs=1)
     output = folder.launch().stdout
