@@ -22,7 +22,7 @@ LAYERS = (
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
-    "training.lazy_dynamo", "training.workers", "training.failure", "training.metrics", "training.checkpoint",
+    "training.workers", "training.failure", "training.metrics", "training.checkpoint",
     "training.optimization", "training.distributed", "training.splits", "training.loop", "training.progress",
     "training.results", "training.build", "training.feature_keys", "training.features", "training.feature_build",
     "training.job", "training.debugging", "training.export",

@@ -2,10 +2,7 @@
 
 import sys
 
-from container.training.lazy_dynamo import put_off_dynamo
+from container.training.run import main
 
 if __name__ == "__main__":
-    put_off_dynamo()
-    from container.training.run import main  # imports torchvision
-
     sys.exit(main())
