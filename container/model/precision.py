@@ -11,7 +11,7 @@ from container import contract
 from container.errors import ArtifactError
 from container.model.artifact import read_card
 
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = tuple(contract.MODEL_FILES)
 WANTED = ("auto", *PRECISIONS)
 
 # What a processor must have to calculate with so few bits in hardware, any of these: names as in Linux's /proc/cpuinfo,
@@ -41,8 +41,7 @@ class Variant:
 
 def variant_path(model_dir: Path, precision: str) -> Path:
     """model.pt for fp32, and model-bf16.pt or model-int8.pt beside it."""
-    path = model_dir / contract.MODEL_FILE
-    return path if precision == "fp32" else path.with_stem(f"{path.stem}-{precision}")
+    return model_dir / contract.MODEL_FILES[precision]
 
 
 def choose_variant(model_dir: Path, wanted: str, device: str, flags: frozenset[str] | None = None) -> Variant:

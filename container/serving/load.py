@@ -42,7 +42,6 @@ def _load(settings: ServeSettings, device: str) -> tuple[Variant, Artifact]:
             raise
         # Nobody asked for this form: one that is damaged must not take model.pt down with it.
         log_event("variant_unavailable", logging.WARNING, reason=str(error))
-        whole = choose_variant(settings.model_dir, "fp32", device)
-        return Variant(whole.path, "fp32", f"fp32: {variant.path.name} cannot be loaded"), load_artifact(
-            whole.path, device
-        )
+        path = choose_variant(settings.model_dir, "fp32", device).path
+        whole = Variant(path, "fp32", f"fp32: {variant.path.name} cannot be loaded.")
+        return whole, load_artifact(path, device, threads)

@@ -10,13 +10,7 @@ from torch.utils.data import DataLoader
 from container import contract
 from container.data.augmentation import augmentation, augmentation_side
 from container.data.channels import Channel
-from container.data.dataset import (
-    BatchSampler,
-    ImageDataset,
-    ShardSampler,
-    make_loader,
-    random_seed,
-)
+from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, make_loader, random_seed
 from container.errors import SettingsError
 from container.hyperparameters import Hyperparameters
 from container.model.backbone import make_backbone
