@@ -5,7 +5,6 @@ python -m bench.decoder_probe SECONDS FILE...
 
 import json
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
+from bench.per_image import milliseconds_per_image
 from container.data.decode import decode_image
 from container.model.preprocess import Preprocess, decode_side
 
@@ -34,23 +34,11 @@ DECODERS: dict[str, Callable[[bytes], Tensor]] = {
 }
 
 
-def milliseconds_per_image(decode: Callable[[bytes], Tensor], bodies: list[bytes], seconds: float) -> float:
-    """The mean over the images, decoded in turn for so long; the first turn is not counted."""
-    crop = Preprocess(IMAGE_SIZE).crop
-    for body in bodies:
-        crop(decode(body))
-    started, num_turns = time.perf_counter(), 0
-    while num_turns == 0 or time.perf_counter() - started < seconds:
-        for body in bodies:
-            crop(decode(body))
-        num_turns += 1
-    return 1000 * (time.perf_counter() - started) / (num_turns * len(bodies))
-
-
 def main(seconds: float, paths: list[Path]) -> None:
     torch.set_num_threads(1)  # as a loader process has
     bodies = [path.read_bytes() for path in paths]
-    found = {name: milliseconds_per_image(decode, bodies, seconds) for name, decode in DECODERS.items()}
+    crop = Preprocess(IMAGE_SIZE).crop
+    found = {name: milliseconds_per_image(decode, crop, bodies, seconds) for name, decode in DECODERS.items()}
     print(json.dumps(found))
 
 

@@ -51,7 +51,7 @@ def write_photos(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
 def measure_decoders(files: Sequence[Path], seconds: float) -> dict[str, float]:
     """Milliseconds per image of every decoder."""
     here = [sys.executable, "-m", "bench.decoder_probe"]
-    opencv = [str(peer_python("opencv")), "bench/peers/opencv_probe.py"]
+    opencv = [str(peer_python("opencv")), "-m", "bench.peers.opencv_probe"]
     return {**_run(here, files, seconds), **_run(opencv, files, seconds)}
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.loader import lay_out_job
 from bench.loops import PROJECT_DIR
 from bench.part import Panels, Part
 from bench.record import Record, compare
-from bench.training import draw_photos
+from bench.training import draw_photos, lay_out_job
 from container import contract
 
 SERVE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

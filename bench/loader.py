@@ -12,9 +12,8 @@ from bench.loops import PROJECT_DIR, Contender, running
 from bench.part import Panels, Part
 from bench.photos import write_class_folders
 from bench.record import Record, compare
-from bench.training import HYPERPARAMETERS, NUM_CLASSES, OURS
+from bench.training import NUM_CLASSES, OURS, lay_out_job
 from container import contract
-from local_test.opt_ml import find_channels, lay_out
 
 SIZES = ((500, 375), (1024, 768))  # (width, height)
 NETWORK = {"training": "training step, all layers", "features": "features of a frozen backbone"}
@@ -36,13 +35,6 @@ def draw_photos(work_dir: Path, images_per_class: int, size: tuple[int, int]) ->
         print(f"loader: drawing {NUM_CLASSES * (images_per_class + 1)} photos of {data.name}", flush=True)
         write_class_folders(data, NUM_CLASSES, train=images_per_class, valid=1, size=size)
     return data
-
-
-def lay_out_job(root: Path, data: Path, **hyperparameters: str) -> Path:
-    run = lay_out(root, {**HYPERPARAMETERS, **hyperparameters}, find_channels(data), link=True)
-    for checkpoint in (run.root / "checkpoints").glob("*.pt"):
-        checkpoint.unlink()
-    return run.root
 
 
 def measure_speeds(base_dir: Path, rounds: int, steps: int, folders: Sequence[Path]) -> dict[str, list[float]]:

@@ -68,14 +68,19 @@ def make_weights(work_dir: Path) -> Path:
     return path
 
 
-def contenders(mode: str, work_dir: Path, data: Path, weights: Path, rounds: int) -> list[Contender]:
-    """All that can train what the hyperparameter fine_tune=`mode` trains."""
-    given = {**HYPERPARAMETERS, "fine_tune": mode, "pretrained": str(weights)}
-    run = lay_out(work_dir / f"run-{mode}", given, find_channels(data), link=True)
+def lay_out_job(root: Path, data: Path, **hyperparameters: str) -> Path:
+    """The base folder of a job that begins anew, with HYPERPARAMETERS and these."""
+    run = lay_out(root, {**HYPERPARAMETERS, **hyperparameters}, find_channels(data), link=True)
     for checkpoint in (run.root / "checkpoints").glob("*.pt"):
         checkpoint.unlink()
+    return run.root
+
+
+def contenders(mode: str, work_dir: Path, data: Path, weights: Path, rounds: int) -> list[Contender]:
+    """All that can train what the hyperparameter fine_tune=`mode` trains."""
+    base_dir = lay_out_job(work_dir / f"run-{mode}", data, fine_tune=mode, pretrained=str(weights))
     found = [
-        Contender(OURS, [sys.executable, "-m", "bench.our_loop"], {contract.BASE_DIR_VARIABLE: str(run.root)}),
+        Contender(OURS, [sys.executable, "-m", "bench.our_loop"], {contract.BASE_DIR_VARIABLE: str(base_dir)}),
         Contender(PLAIN, [sys.executable, "-m", "bench.peers.plain_loop", str(data), mode, str(weights)]),
         Contender(
             FASTAI,

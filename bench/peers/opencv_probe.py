@@ -1,19 +1,20 @@
-"""OpenCV as a decoder: milliseconds per JPEG, from its bytes to 224x224 pixels, as JSON. Nothing of this project.
+"""OpenCV as a decoder: milliseconds per JPEG, from its bytes to 224x224 pixels, as JSON.
 
-    python bench/peers/opencv_probe.py SECONDS FILE...
+    python -m bench.peers.opencv_probe SECONDS FILE...
 
 The centre square of 7/8 of the shorter side is averaged down, as OpenCV's own advice for making images smaller is.
 """
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+
+from bench.per_image import milliseconds_per_image
 
 IMAGE_SIZE = 224
 SCALES = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
@@ -36,24 +37,14 @@ def crop(image: Any) -> Any:
     return cv2.resize(region, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
 
 
-def milliseconds_per_image(decode: Callable[[bytes], Any], bodies: list[bytes], seconds: float) -> float:
-    for body in bodies:
-        crop(decode(body))
-    started, num_turns = time.perf_counter(), 0
-    while num_turns == 0 or time.perf_counter() - started < seconds:
-        for body in bodies:
-            crop(decode(body))
-        num_turns += 1
-    return 1000 * (time.perf_counter() - started) / (num_turns * len(bodies))
-
-
 def main(seconds: float, paths: list[Path]) -> None:
     cv2.setNumThreads(1)
     bodies = [path.read_bytes() for path in paths]
     shorter = min(decode_in_full(bodies[0]).shape[:2])
     divisor = next((scale for scale in SCALES if shorter / scale >= IMAGE_SIZE * 8 / 7), 1)
     decoders = {"OpenCV in full": decode_in_full, "OpenCV, reduced": decode_reduced(divisor)}
-    print(json.dumps({name: milliseconds_per_image(decode, bodies, seconds) for name, decode in decoders.items()}))
+    found = {name: milliseconds_per_image(decode, crop, bodies, seconds) for name, decode in decoders.items()}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 from bench import decoders
-from bench.decoder_probe import DECODERS, milliseconds_per_image
+from bench.decoder_probe import DECODERS
 from bench.decoders import measure_decoders, panels, write_photos
 from bench.peers import environment
+from bench.per_image import milliseconds_per_image
 from bench.photos import photo
 from bench.record import compare
 from bench.training import OURS
@@ -36,7 +37,7 @@ def test_time_is_counted_per_image() -> None:
         decoded.append(body)
         return torch.zeros(3, 48, 64, dtype=torch.uint8)
 
-    assert 0 < milliseconds_per_image(decode, bodies, 0) < 1000
+    assert 0 < milliseconds_per_image(decode, Preprocess(224).crop, bodies, 0) < 1000
     assert decoded == [*bodies, *bodies]  # one turn to warm up, one that counts
 
 

@@ -1,5 +1,6 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from container.training.build import make_dataset, make_network
 from container.training.distributed import Group
 from container.training.feature_build import describe_features
 from container.training.feature_keys import weights_digest
-from container.training.features import JobFeatures
+from container.training.features import JobFeatures, Task
 from container.training.splits import load_splits
 from tests.job_folder import JobFolder
 
@@ -193,24 +194,38 @@ def hold(cache: FeatureCache, keys: list, is_held: Any, is_over: Any) -> None:
         is_over.wait()
 
 
+@contextmanager
+def held_by_another_job(features: JobFeatures, *tasks: Task) -> Iterator[Callable[[], None]]:
+    """Another job that is at these two views until the function that it gives is called, or the block ends."""
+    is_held, is_over = FORK.Event(), FORK.Event()
+    keys = [features.keys[task] for task in tasks]
+    other = FORK.Process(target=hold, args=(features.cache, keys, is_held, is_over))
+    other.start()
+    assert is_held.wait(60)
+
+    def end() -> None:
+        is_over.set()
+        other.join()
+
+    try:
+        yield end
+    finally:
+        end()
+
+
 def test_while_another_job_computes_a_view_this_one_computes_what_comes_next(
     job_folder: JobFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     features = make(job_folder)
-    is_held, is_over = FORK.Event(), FORK.Event()
-    keys = [features.keys["train", 0], features.keys["valid", 0]]
-    other = FORK.Process(target=hold, args=(features.cache, keys, is_held, is_over))
-    other.start()
-    assert is_held.wait(60)
     waited = []
+    with held_by_another_job(features, ("train", 0), ("valid", 0)) as end_the_other:
 
-    def wait_then_end_the_other(seconds: float) -> None:
-        waited.append(capsys.readouterr().out)
-        is_over.set()
-        other.join()
+        def wait_then_end_the_other(seconds: float) -> None:
+            waited.append(capsys.readouterr().out)
+            end_the_other()
 
-    monkeypatch.setattr(features_module.time, "sleep", wait_then_end_the_other)
-    features.prepare("train", 0, go_on)
+        monkeypatch.setattr(features_module.time, "sleep", wait_then_end_the_other)
+        features.prepare("train", 0, go_on)
     assert len(waited) == 1
     assert "Computed features of train, view 2 of 2" in waited[0]
     assert "Waiting for the features of train that another process computes." in waited[0]
@@ -222,35 +237,23 @@ def test_processes_that_train_together_do_not_keep_each_other_waiting(
 ) -> None:
     features = make(job_folder)
     features.group = Group(0, 0, 2, torch.device("cpu"))
-    is_held, is_over = FORK.Event(), FORK.Event()
-    keys = [features.keys["train", 0], features.keys["train", 1]]
-    other = FORK.Process(target=hold, args=(features.cache, keys, is_held, is_over))
-    other.start()
-    assert is_held.wait(60)
     computed = []
+    with held_by_another_job(features, ("train", 0), ("train", 1)) as end_the_other:
 
-    def end_the_other() -> None:
-        computed.append(capsys.readouterr().out)
-        is_over.set()
-        other.join()
+        def check() -> None:
+            computed.append(capsys.readouterr().out)
+            end_the_other()
 
-    features.prepare("train", 0, end_the_other)
+        features.prepare("train", 0, check)
     assert "Computed" not in computed[0]  # of valid, which the job needs too
 
 
 def test_a_job_that_is_told_to_stop_does_not_wait_for_another(job_folder: JobFolder) -> None:
     features = make(job_folder)
     features.group = Group(0, 0, 2, torch.device("cpu"))
-    is_held, is_over = FORK.Event(), FORK.Event()
-    keys = [features.keys["train", 0], features.keys["train", 1]]
-    other = FORK.Process(target=hold, args=(features.cache, keys, is_held, is_over))
-    other.start()
-    assert is_held.wait(60)
 
     def stop() -> None:
         raise Stopped
 
-    with pytest.raises(Stopped):
+    with held_by_another_job(features, ("train", 0), ("train", 1)), pytest.raises(Stopped):
         features.prepare("train", 0, stop)
-    is_over.set()
-    other.join()
