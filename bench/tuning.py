@@ -1,7 +1,7 @@
 """Tuning: wall time of a study over its number of trials, against the same trials without cached features, and peers.
 
 The studies run as `python -m local_test.tune --no-docker` runs them: two trials at a time on two cores, a process
-each, model.pt and plots included. All train the last layer of ResNet-18 on about 1000 photos for five epochs.
+each, model.pt and tables included. All train the last layer of ResNet-18 on about 1000 photos for five epochs.
 Measured: every trial of the study with cached features; two trials without; one of the plain PyTorch loop and one of
 fastai's frozen fit, each in one process that uses both cores. More trials of those three are multiples: their trials
 share nothing but the start of the process.

@@ -61,7 +61,7 @@ def _running(settings: TrainSettings, profiler: ProfilerConfig, tensors: Path, s
 
 def remove_earlier(settings: TrainSettings, folders: list[Path]) -> None:
     """Remove what an earlier job left in the folders, or, where this one goes on from a checkpoint, only its end."""
-    resumed = settings.checkpoint_dir.is_dir() and any(settings.checkpoint_dir.iterdir())
+    resumed = any(settings.checkpoint_dir.glob(contract.CHECKPOINT_PATTERN))
     for folder in folders:
         if not resumed:
             shutil.rmtree(folder, ignore_errors=True)

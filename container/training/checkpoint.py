@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from container import contract
 from container.errors import CheckpointError
 
-PREFIX, SUFFIX = "checkpoint-", ".pt"
 KEPT = 2  # the newest, and one before it in case the disk damaged the newest
 
 
@@ -19,7 +19,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
     Raises CheckpointError if the disk is full or the folder cannot be written.
     """
-    path = folder / f"{PREFIX}{step:012d}{SUFFIX}"
+    path = folder / contract.CHECKPOINT_PATTERN.replace("*", f"{step:012d}")
     partial = path.with_suffix(".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
-    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+    return sorted(folder.glob(contract.CHECKPOINT_PATTERN))
 
 
 def refuse_other_job(folder: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from container.errors import TrainingError
 from container.model.artifact import load_artifact, save_artifact
 from container.model.preprocess import Preprocess
 
-CHECKED_IMAGES = 16
+CHECKED_IMAGES = 4
 LARGEST_DIFFERENCE = 1e-3  # of a logit, or of the largest where that is above 1; rounding moves it by about 1e-5
 
 

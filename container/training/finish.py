@@ -13,7 +13,7 @@ from container.stop import Stopped
 from container.training.export import export, versions
 from container.training.job import Job
 from container.training.metrics import Tally
-from container.training.results import write_metrics, write_results
+from container.training.results import write_metrics, write_plots, write_tables
 from container.training.variants import add_variants, remove_variants, sentence
 
 
@@ -42,7 +42,9 @@ def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped
     model_path = job.settings.model_dir / contract.MODEL_FILE
     difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])
     summary = {**summary, "artifact_logit_difference": difference, "history": job.progress.history}
-    write_results(job.settings.output_data_dir, summary, class_names, tally, measured)
+    write_tables(job.settings.output_data_dir, summary, class_names, tally)
+    if not job.settings.is_trial:  # of many trials few are looked at, and drawing takes a tenth of a short one's time
+        write_plots(job.settings.output_data_dir, summary, class_names, tally, measured)
     print_final(summary)
     if stopped:
         print(f"Stopped as asked; start again with the same {job.settings.checkpoint_dir} to go on.", flush=True)

@@ -13,8 +13,8 @@ from container.training.metrics import Tally
 LABELLED_CLASSES = 40  # more class names than this cannot be read on a confusion matrix
 
 
-def write_results(folder: Path, summary: dict[str, Any], class_names: list[str], tally: Tally, split: str) -> None:
-    """Write every file. `tally` is the exported model's, on the channel named `split`."""
+def write_tables(folder: Path, summary: dict[str, Any], class_names: list[str], tally: Tally) -> None:
+    """Write the metrics, and the confusion matrix and the per-class report of the exported model's tally."""
     write_metrics(folder, summary)
     with (folder / "confusion_matrix.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -24,6 +24,10 @@ def write_results(folder: Path, summary: dict[str, Any], class_names: list[str],
         report = csv.DictWriter(file, ["class", "support", "precision", "recall", "f1"])
         report.writeheader()
         report.writerows({"class": name, **row} for name, row in zip(class_names, tally.per_class(), strict=True))
+
+
+def write_plots(folder: Path, summary: dict[str, Any], class_names: list[str], tally: Tally, split: str) -> None:
+    """Draw the curves of the epochs, and the confusion matrix of the tally on the channel named `split`."""
     plot_curves(folder / "curves.png", summary["history"])
     plot_confusion(folder / "confusion_matrix.png", tally.confusion, class_names, split)
 

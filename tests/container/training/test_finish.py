@@ -84,10 +84,12 @@ def test_a_job_that_exports_fp32_alone_removes_what_an_earlier_one_left(job_fold
 
 
 @pytest.mark.parametrize("is_trial", [False, True])
-def test_a_model_is_tried_in_fewer_bits_except_in_a_tuning_jobs_trials(job_folder: JobFolder, is_trial: bool) -> None:
+def test_a_tuning_jobs_trials_leave_out_fewer_bits_and_pictures(job_folder: JobFolder, is_trial: bool) -> None:
     mark = {contract.TUNING_OBJECTIVE: "Average loss"} if is_trial else {}
     make_job(job_folder, **mark).train()
     assert ("variants" in job_folder.metrics) == (not is_trial)
+    pictures = {path.name for path in (job_folder.output_dir / "data").glob("*.png")}
+    assert pictures == (set() if is_trial else {"curves.png", "confusion_matrix.png"})
     assert job_folder.model_path.is_file()
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from container.training.metrics import Tally
-from container.training.results import plot_confusion, plot_curves, write_metrics, write_results
+from container.training.results import plot_confusion, plot_curves, write_metrics, write_plots, write_tables
 from tests.small_disk import small_disk
 
 CLASS_NAMES = ["001.Affenpinscher", 'with "quotes", and commas', "003.Börder"]
@@ -25,7 +25,8 @@ def folder(tmp_path: Path) -> Path:
     """The results of a job with three classes."""
     tally = Tally(1.0, 12.0, 12, torch.tensor(CONFUSION))
     summary: dict[str, Any] = {"test": {"accuracy": 10 / 12}, "history": HISTORY}
-    write_results(tmp_path / "data", summary, CLASS_NAMES, tally, "test")
+    write_tables(tmp_path / "data", summary, CLASS_NAMES, tally)
+    write_plots(tmp_path / "data", summary, CLASS_NAMES, tally, "test")
     return tmp_path / "data"
 
 
@@ -116,6 +117,7 @@ def test_curves_are_drawn_for_jobs_of_any_length(tmp_path: Path, history: list[d
 
 
 def test_a_job_that_was_stopped_at_once_has_results_too(tmp_path: Path) -> None:
-    write_results(tmp_path, {"history": []}, ["a", "b"], Tally.empty(2), "valid")
+    write_tables(tmp_path, {"history": []}, ["a", "b"], Tally.empty(2))
+    write_plots(tmp_path, {"history": []}, ["a", "b"], Tally.empty(2), "valid")
     assert is_drawn(tmp_path / "confusion_matrix.png")
     assert len(rows(tmp_path / "per_class.csv")) == 3
