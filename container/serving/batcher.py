@@ -1,7 +1,8 @@
 """Images of many requests -> batches, run in lanes: threads that each have cores of their own.
 
-Nothing is ever held back while a lane is free and no other image is on its way, so a lone image waits for nothing:
-batches grow only out of images that have to wait anyway.
+All models of a process share its lanes, as threads that fight for a core cost far more than they give; a batch holds
+images of one model. Nothing is ever held back while a lane is free and no other image is on its way, so a lone image
+waits for nothing: batches grow only out of images that have to wait anyway.
 """
 
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from container.errors import ArtifactError
 from container.model.artifact import stack
 
 QUIET_SECONDS = 0.05  # after images came together; threads that work as one suffer most where others work beside them
@@ -33,6 +35,7 @@ class Answer:
 class Waiting:
     """An image that no lane has taken yet."""
 
+    run: Run  # of its model
     crop: Tensor  # uint8 (3, S, S)
     is_lone: bool  # no other image is there or on its way, nor was a moment ago
     answer: Future[Answer] = field(default_factory=Future)
@@ -40,7 +43,7 @@ class Waiting:
 
 
 class Batcher:
-    """Runs `run` on batches of up to `max_batch` images, in `lanes` lanes with `lane_threads` cores each.
+    """Runs batches of up to `max_batch` images, in `lanes` lanes with `lane_threads` cores each.
 
     `lone_threads` above `lane_threads` adds a lane with that many cores, for an image that is alone; while it runs, no
     other lane does. `is_more_coming` says whether further images are on their way; as long as it does, a free lane
@@ -49,7 +52,6 @@ class Batcher:
 
     def __init__(
         self,
-        run: Run,
         *,
         lanes: int,
         max_batch: int,
@@ -58,7 +60,7 @@ class Batcher:
         wait_seconds: float = 0.0,
         is_more_coming: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._run, self._lanes, self._max_batch = run, lanes, max_batch
+        self._lanes, self._max_batch = lanes, max_batch
         self._lane_threads, self._lone_threads = lane_threads, lone_threads
         self._wait_seconds, self._is_more_coming = wait_seconds, is_more_coming
         self._changed = threading.Condition()
@@ -67,11 +69,11 @@ class Batcher:
         self._is_started = False
         self._last_company = -QUIET_SECONDS  # time.monotonic() when images last came together
 
-    def submit(self, crops: list[Tensor]) -> list[Future[Answer]]:
-        """An answer to come for each crop, uint8 (3, S, S); one that is cancelled in time is never run."""
+    def submit(self, run: Run, crops: list[Tensor]) -> list[Future[Answer]]:
+        """An answer by `run` to come for each crop, uint8 (3, S, S); one that is cancelled in time is never run."""
         with self._changed:
             is_lone = self._has_lone_lane and self._is_quiet(len(crops))
-            waiting = [Waiting(crop, is_lone) for crop in crops]
+            waiting = [Waiting(run, crop, is_lone) for crop in crops]
             self._queue.extend(waiting)
             if not self._is_started:
                 self._start()
@@ -100,9 +102,8 @@ class Batcher:
         use_threads(self._lone_threads if is_lone else self._lane_threads)
         occupied = self._lanes if is_lone else 1
         while True:
-            batch = self._take(is_lone, occupied)
             try:
-                self._answer(batch)
+                _answer(self._take(is_lone, occupied))
             finally:
                 with self._changed:
                     self._busy -= occupied
@@ -114,13 +115,21 @@ class Batcher:
             with self._changed:
                 while (pause := self._seconds_to_wait()) is not None or not self._may_take(is_lone):
                     self._changed.wait(pause)
-                free = self._lanes - self._busy
-                share = -(-len(self._queue) // free)  # of what waits: so all free lanes have work
-                batch = [self._queue.popleft() for _ in range(min(share, self._max_batch))]
-                batch = [item for item in batch if item.answer.set_running_or_notify_cancel()]
-                if batch:
+                if batch := self._next_batch():
                     self._busy += occupied
                     return batch
+
+    def _next_batch(self) -> list[Waiting]:
+        """The image that has waited longest and others of its model, less those that are cancelled."""
+        share = -(-len(self._queue) // (self._lanes - self._busy))  # of what waits: so all free lanes have work
+        run, size = self._queue[0].run, min(share, self._max_batch)
+        batch: list[Waiting] = []
+        others: list[Waiting] = []
+        while self._queue and len(batch) < size:
+            item = self._queue.popleft()
+            (batch if item.run is run else others).append(item)
+        self._queue.extendleft(reversed(others))
+        return [item for item in batch if item.answer.set_running_or_notify_cancel()]
 
     def _may_take(self, is_lone: bool) -> bool:
         if not self._queue or self._busy == self._lanes:
@@ -135,17 +144,25 @@ class Batcher:
         left = self._queue[0].since + self._wait_seconds - time.monotonic()
         return left if left > 0 and self._is_more_coming() else None
 
-    def _answer(self, batch: list[Waiting]) -> None:
-        began = time.perf_counter()
-        try:
-            probabilities = self._run(stack([item.crop for item in batch]))  # (N, K)
-        except BaseException as error:  # whatever it is, each request must hear of it, and the lane must live on
-            for item in batch:
-                item.answer.set_exception(error)
-            return
-        ended = time.perf_counter()
-        for item, row in zip(batch, probabilities, strict=True):
-            item.answer.set_result(Answer(row, began, ended))
+
+def _answer(batch: list[Waiting]) -> None:
+    run, crops, answers = batch[0].run, [item.crop for item in batch], [item.answer for item in batch]
+    batch.clear()
+    began = time.perf_counter()
+    try:
+        rows = run(stack(crops)).unbind()  # of (N, K)
+        if len(rows) != len(answers):
+            raise ArtifactError(
+                f"The model answers {len(answers)} images with {len(rows)} rows; export the artifact again."
+            )
+    except BaseException as error:  # whatever it is, each request must hear of it, and the lane must live on
+        for answer in answers:
+            answer.set_exception(error)
+        return
+    ended = time.perf_counter()
+    del run  # a model that is unloaded once its last answer is told must not live on in a lane
+    for answer, row in zip(answers, rows, strict=True):
+        answer.set_result(Answer(row, began, ended))
 
 
 def use_threads(number: int) -> None:

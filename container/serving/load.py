@@ -6,29 +6,36 @@ from container.errors import ArtifactError
 from container.model.artifact import Artifact, load_artifact
 from container.model.precision import Variant, choose_variant
 from container.serving.json_log import log_event
-from container.serving.predictor import Layout, Predictor
+from container.serving.predictor import Predictor
 from container.serving.settings import ServeSettings
+from container.serving.shared_cores import Layout, SharedCores
 
 
-def load_predictor(settings: ServeSettings, device: str) -> Predictor:
-    """The predictor of the chosen form of the model, which is logged. Raises ArtifactError if there is none."""
+def load_predictor(settings: ServeSettings, device: str, cores: SharedCores | None = None) -> Predictor:
+    """The predictor of the chosen form of the model, which is logged. Raises ArtifactError if there is none.
+
+    It runs on `cores`, or on some of its own.
+    """
     variant, artifact = _load(settings, device)
     description = {"model": variant.path.name, "precision": artifact.precision, "device": device}
     log_event("model_loaded", reason=variant.reason, model=description)
-    layout = Layout(
+    return Predictor(
+        artifact,
+        cores or SharedCores(layout_of(settings)),
+        timeout_seconds=settings.timeout_seconds,
+        device=device,
+        description={**description, "reason": variant.reason},
+    )
+
+
+def layout_of(settings: ServeSettings) -> Layout:
+    return Layout(
         inferences=settings.inferences,
         torch_threads=settings.torch_threads,
         lone_threads=settings.lone_threads,
         decodes=settings.decodes,
         batch_size=settings.batch_size,
         batch_wait_ms=settings.batch_wait_ms,
-    )
-    return Predictor(
-        artifact,
-        layout,
-        timeout_seconds=settings.timeout_seconds,
-        device=device,
-        description={**description, "reason": variant.reason},
     )
 
 
