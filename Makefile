@@ -15,7 +15,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-check clean
+.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-reliability bench-check clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,8 @@ bench-serving: .venv/ready-dev ## the server beside TorchServe, LitServe, BentoM
 	$(BIN)/python -m bench serving $(ARGS)
 bench-training: .venv/ready-dev ## training, loading and tuning beside plain PyTorch, fastai and timm
 	$(BIN)/python -m bench training tuning loader decoders $(ARGS)
+bench-reliability: .venv/ready-dev ## overload and faults, each with a figure and its limit; a quarter of an hour
+	IMAGE=$(IMAGE) $(BIN)/python -m bench reliability $(ARGS)
 bench-check: .venv/ready-dev ## measure anew, shorter; fails where a ratio to a peer is lower than in bench/results
 	$(BIN)/python -m bench --check $(ARGS)
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)

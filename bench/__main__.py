@@ -11,11 +11,12 @@ from bench import debugger, decoders, gpu, loader, serving, training, tuning
 from bench.check import compare_ratios, report
 from bench.errors import BenchError
 from bench.part import Part
-from bench.record import Record, command_line, machine, read_records, table, write_records
+from bench.record import Record, command_line, machine, read_records, write_records
+from bench.reliability.part import PART as RELIABILITY
 from container.cores import available_cores
 
 # In the order in which they run.
-PARTS = (training.PART, tuning.PART, loader.PART, decoders.PART, debugger.PART, serving.PART, gpu.PART)
+PARTS = (training.PART, tuning.PART, loader.PART, decoders.PART, debugger.PART, serving.PART, RELIABILITY, gpu.PART)
 BENCH_DIR = Path(__file__).parent
 WORK_DIR = BENCH_DIR.parent / "build" / "bench"
 RESULTS_DIR = BENCH_DIR / "results"
@@ -66,7 +67,7 @@ def run(part: Part, command: str, options: argparse.Namespace) -> None:
         records = part.measure(WORK_DIR, options.quick)
     results_dir = QUICK_RESULTS_DIR if options.quick else RESULTS_DIR
     write(part, records, results_dir, command, quick=options.quick)
-    print(f"\n{table(records)}\n\nWritten: {os.path.relpath(results_dir / part.name)}.json and .png", flush=True)
+    print(f"\n{part.show(records)}\n\nWritten: {os.path.relpath(results_dir / part.name)}.json and .png", flush=True)
 
 
 def check(parts: Sequence[Part], command: str) -> int:

@@ -49,8 +49,13 @@ def key(record: Record) -> Key:
 
 
 def fell(before: Record, now: float) -> bool:
-    """Whether a ratio is lower by more than is tolerated, and than the rounds of the results scattered."""
+    """Whether a ratio is lower by more than is tolerated, and than the rounds of the results scattered.
+
+    Of a goal: whether it was met and is not now.
+    """
     assert before.ratio is not None
+    if before.met is not None:
+        return before.met and now < 1
     tolerated = TAIL_TOLERANCE if "p95" in before.name or "p99" in before.name else TOLERANCE
     return now < before.ratio * (1 - tolerated) and now < worst_ratio(before)
 

@@ -63,17 +63,17 @@ def open_loop(url: str, body: Body, rate: int, seconds: float) -> Load:
     period_us = round(1e6 / rate)
     numbers = ["-n", str(num_requests), "-c", str(num_requests), "-r", "1", f"--rate-period={period_us // 1000}ms"]
     assert period_us % 1000 == 0, "h2load's shortest unit of time is a millisecond"
-    return summarize(_run(url, body, numbers), num_requests, period_us)
+    return summarize(run_h2load(url, body, numbers), num_requests, period_us)
 
 
 def _run_loop(url: str, body: Body, concurrency: int, rounds: int) -> Load:
     # By number, not by time: h2load logs no line for a failed connection, and only a known number shows the gap.
     num_requests = rounds * concurrency
-    return summarize(_run(url, body, ["-n", str(num_requests), "-c", str(concurrency)]), num_requests)
+    return summarize(run_h2load(url, body, ["-n", str(num_requests), "-c", str(concurrency)]), num_requests)
 
 
-def _run(url: str, body: Body, numbers: Sequence[str]) -> str:
-    """h2load's log of one run."""
+def run_h2load(url: str, body: Body, numbers: Sequence[str]) -> str:
+    """h2load's log of one run, whose length and callers are given by its own options."""
     with TemporaryDirectory() as folder:
         log_path = Path(folder) / "requests.tsv"  # a new one each time: h2load adds to a file that exists
         command = ["h2load", "--h1", *numbers, f"--connection-inactivity-timeout={TIMEOUT_SECONDS}"]

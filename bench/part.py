@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figure import draw
-from bench.record import Record
+from bench.record import Record, table
 
 Panels = dict[str, Sequence[Record]]  # heading of a panel -> its records
 
@@ -25,6 +25,7 @@ class Part:
     panels: Callable[[Sequence[Record]], Panels] = lambda records: {"": records}
     columns: int = 1
     chart: Callable[[str, Sequence[Record], Path], None] | None = None  # in place of panels of bars
+    show: Callable[[Sequence[Record]], str] = table  # the records for a terminal
     check: Callable[[], None] = lambda: None
     only_by_name: bool = False  # measured when it is named: few machines have what it needs
 

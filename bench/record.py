@@ -37,6 +37,7 @@ class Record:
     ratio: float | None  # above 1: this project is that many times as good; None where a value is 0
     rounds: int
     side: str = "this project"  # which form of it, where there are several
+    met: bool | None = None  # of a goal, which then takes the peer's place: whether every round met it
 
 
 def compare(
