@@ -1,115 +1,105 @@
-"""The web application: GET /ping, POST /invocations, and JSON errors with a stable code.
+"""The web application: its routes, one log line per request, and JSON errors with a stable code.
 
-Codes: not_found, method_not_allowed; warming_up, model_unavailable, model_busy (503), overloaded (429);
+Codes: not_found, method_not_allowed; warming_up, model_unavailable (503); overloaded, model_busy (429); too_slow (408);
 not_acceptable; body_too_large, too_many_images, too_many_pixels; unsupported_content_type; empty_image,
-undecodable_image, invalid_json, invalid_base64, invalid_multipart, invalid_npy, bad_request; no_instances,
-invalid_instance, no_images, wrong_array, invalid_top_k; internal_error.
+undecodable_image, invalid_json, invalid_base64, invalid_multipart, invalid_npy, broken_body, bad_request, bad_http;
+no_instances, invalid_instance, no_images, wrong_array, invalid_top_k; internal_error.
 """
 
 import logging
 import re
-import threading
 import uuid
+from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from container import contract
 from container.errors import RequestError
-from container.serving.decode_request import Limits, View, decode_request
-from container.serving.encode_response import Outcome, choose_response_type, encode_response, error_body
-from container.serving.json_log import log_event
+from container.serving.answer import Invocations
+from container.serving.describe import describe_model, execution_parameters
+from container.serving.encode_response import error_body
+from container.serving.held_bytes import HeldBytes
+from container.serving.json_log import embedded_metrics, log_event
+from container.serving.memory import resident_bytes
+from container.serving.metrics import Metrics
+from container.serving.openapi import describe_api
 from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
 from container.serving.stopwatch import Stopwatch
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")  # visible ASCII, so that it can go back in a header
-TOP_K = re.compile(r"(?:^|[\s,;&])top_k=([^\s,;&]*)")  # among whatever else a caller's custom attributes carry
-DISCARD_BYTES = 2**16
-MAX_DISCARDED_BYTES = 2**28
+PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+RETRY_SECONDS = 1
+Refusal = tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]
 
 
-def create_app(settings: ServeSettings, readiness: Readiness) -> Flask:
+def create_app(
+    settings: ServeSettings, readiness: Readiness, held: HeldBytes | None = None, metrics: Metrics | None = None
+) -> Flask:
     """The application; it answers 503 until `readiness` has warmed up."""
     app = Flask("serve", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes + 1  # see _read_body
-    _add_request_log(app)
-    _add_error_answers(app, settings)
-    limits = Limits(settings.max_images_per_request, settings.max_image_pixels, settings.max_request_pixels)
-    # One thread is left over: a burst of invocations must not keep /ping waiting, or SageMaker replaces the instance.
-    admission = threading.BoundedSemaphore(max(1, settings.threads - 1))
+    metrics = metrics or Metrics()
+    _add_request_log(app, settings, metrics)
+    _add_error_answers(app)
+    invocations = Invocations(settings, held or HeldBytes(settings.max_held_mib * 2**20))
+    _add_model_routes(app, settings, readiness, invocations)
 
-    @app.get("/ping")
-    def ping() -> dict[str, str]:
-        return {"status": "ready", **readiness.predictor().description}
+    @app.get("/metrics")
+    def tell_metrics() -> Response:
+        metrics.set_resident(resident_bytes())
+        return Response(metrics.exposition(readiness.description), content_type=PROMETHEUS_TYPE)
 
-    @app.post("/invocations")
-    def invocations() -> Response:
-        if not admission.acquire(blocking=False):
-            raise RequestError(429, "overloaded", "All threads of this server are busy; send the request again later.")
-        try:
-            return _answer(settings, readiness, limits)
-        finally:
-            admission.release()
+    @app.get("/execution-parameters")
+    def tell_execution_parameters() -> dict[str, int]:
+        return execution_parameters(settings)
+
+    @app.get("/openapi.json")
+    def tell_api() -> dict[str, Any]:
+        return describe_api(settings)
 
     return app
 
 
-def _answer(settings: ServeSettings, readiness: Readiness, limits: Limits) -> Response:
-    stopwatch: Stopwatch = g.stopwatch
-    # With several workers, /ping may be 200 while one of them, new or replaced, still warms up: wait for it.
-    predictor = readiness.predictor(wait_seconds=settings.timeout_seconds)
-    response_type = choose_response_type(request.accept_mimetypes)
-    top_k = _read_top_k(settings.top_k)
-    with stopwatch.measure("read"):
-        body = _read_body(settings.max_body_bytes)
-    view = View(predictor.crop, predictor.decode_side)
-    with predictor.decoding(stopwatch), stopwatch.measure("decode"):
-        images = decode_request(body, request.content_type, limits, view)
-    good = [image for image in images if not isinstance(image, RequestError)]
-    g.num_images, g.num_bad_images = len(images), len(images) - len(good)
-    if isinstance(images[0], RequestError) and not good:
-        raise images[0]
-    probabilities = iter(predictor.predict(good, stopwatch))  # a row for each good image
-    outcomes: list[Outcome] = [image if isinstance(image, RequestError) else next(probabilities) for image in images]
-    with stopwatch.measure("encode"):
-        encoded = encode_response(outcomes, predictor.class_names, top_k, response_type)
-    return Response(encoded, content_type=response_type)
+def _add_model_routes(app: Flask, settings: ServeSettings, readiness: Readiness, invocations: Invocations) -> None:
+    @app.get("/ping")
+    def ping() -> dict[str, str]:
+        return {"status": "ready", **readiness.predictor().description}
+
+    @app.get("/")
+    def tell_model() -> dict[str, Any]:
+        return describe_model(readiness.predictor(), settings)
+
+    @app.post("/invocations")
+    def invoke() -> Response:
+        # With several workers, /ping may be 200 while one of them, new or replaced, still warms up: wait for it.
+        return invocations.answer(lambda: readiness.predictor(wait_seconds=settings.timeout_seconds))
 
 
-def _read_body(max_bytes: int) -> bytes:
-    # Werkzeug cuts a chunked body off at its own limit without a word; that limit is one byte more than ours.
-    body = request.get_data(cache=False)
-    if len(body) > max_bytes:
-        raise RequestEntityTooLarge
-    return body
-
-
-def _read_top_k(default: int) -> int:
-    attribute = TOP_K.search(request.headers.get(contract.CUSTOM_ATTRIBUTES_HEADER, ""))
-    text = request.args.get("top_k", attribute[1] if attribute else None)
-    if text is None:
-        return default
-    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
-        raise RequestError(422, "invalid_top_k", f"top_k is {text[:32]!r}; it must be a whole number of at least 1.")
-    return int(text)
-
-
-def _add_request_log(app: Flask) -> None:
+def _add_request_log(app: Flask, settings: ServeSettings, metrics: Metrics) -> None:
     @app.before_request
     def start() -> None:
         g.stopwatch = Stopwatch()
         sent = request.headers.get(contract.INFERENCE_ID_HEADER) or request.headers.get(REQUEST_ID_HEADER) or ""
         g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        metrics.begin()
 
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers[REQUEST_ID_HEADER] = g.request_id
+        milliseconds = g.stopwatch.milliseconds()
+        if request.path == "/invocations":
+            response.headers["Server-Timing"] = ", ".join(
+                f"{name.removesuffix('_ms')};dur={value}" for name, value in milliseconds.items()
+            )
+        images, bad_images = g.get("num_images", 0), g.get("num_bad_images", 0)
+        route = request.url_rule.rule.replace("<", "{").replace(">", "}") if request.url_rule else request.path
+        metrics.end(route, response.status_code, milliseconds, images, bad_images)
         log_event(
             "request",
             # Health checks come every few seconds for as long as an endpoint lives.
-            logging.DEBUG if request.path == "/ping" else logging.INFO,
+            logging.DEBUG if request.path in ("/ping", "/metrics") else logging.INFO,
             request_id=g.request_id,
             method=request.method,
             route=request.path,
@@ -119,47 +109,32 @@ def _add_request_log(app: Flask) -> None:
             bytes=request.content_length,
             response_type=response.content_type,
             response_bytes=response.content_length,
-            images=g.get("num_images", 0),
-            bad_images=g.get("num_bad_images", 0),
-            **g.stopwatch.milliseconds(),
+            images=images,
+            bad_images=bad_images,
+            **milliseconds,
+            **(embedded_metrics(settings.metrics_namespace) if settings.metrics_namespace and images else {}),
         )
         return response
 
 
-def _add_error_answers(app: Flask, settings: ServeSettings) -> None:
+def _add_error_answers(app: Flask) -> None:
     @app.errorhandler(RequestError)
-    def refuse(error: RequestError) -> tuple[dict[str, dict[str, str]], int]:
-        _discard_body()
+    def refuse(error: RequestError) -> Refusal:
         g.error_code = error.code
-        return error_body(error), error.status
-
-    @app.errorhandler(RequestEntityTooLarge)
-    def refuse_large_body(_: RequestEntityTooLarge) -> tuple[dict[str, dict[str, str]], int]:
-        limit = settings.max_body_bytes
-        return refuse(
-            RequestError(413, "body_too_large", f"The body is too large; at most {limit} bytes are accepted.")
-        )
+        # 429 and 503 differ for whoever has to act: send it later, or there is no model to send it to.
+        headers = [("Retry-After", str(RETRY_SECONDS))] if error.status == 429 else []
+        return error_body(error), error.status, headers
 
     @app.errorhandler(HTTPException)
-    def refuse_http(error: HTTPException) -> tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]:
+    def refuse_http(error: HTTPException) -> Refusal:
         status = error.code or 500
         code = {404: "not_found", 405: "method_not_allowed"}.get(status, "bad_request")
-        sentence = f"{request.method} {request.path}: {error.name}; use GET /ping or POST /invocations."
-        headers = [(name, value) for name, value in error.get_headers() if name == "Allow"]
-        return *refuse(RequestError(status, code, sentence)), headers
+        sentence = f"{request.method} {request.path[:200]}: {error.name}; use GET /ping or POST /invocations."
+        body, status, headers = refuse(RequestError(status, code, sentence))
+        return body, status, [*headers, *((name, value) for name, value in error.get_headers() if name == "Allow")]
 
     @app.errorhandler(Exception)
-    def fail(error: Exception) -> tuple[dict[str, dict[str, str]], int]:
+    def fail(error: Exception) -> Refusal:
         log_event("request_failed", logging.ERROR, exc_info=True, request_id=g.request_id)
         message = f"The server failed; its log tells why, under request id {g.request_id}."
         return refuse(RequestError(500, "internal_error", message))
-
-
-def _discard_body() -> None:
-    # A connection that is closed with bytes unread is reset, and the caller would never see the answer.
-    stream, left = request.environ["wsgi.input"], MAX_DISCARDED_BYTES
-    try:
-        while left > 0 and (discarded := len(stream.read(DISCARD_BYTES))):
-            left -= discarded
-    except (OSError, ValueError):
-        pass  # the caller has gone

@@ -11,11 +11,11 @@ from torch import Tensor
 from werkzeug.datastructures import MIMEAccept
 
 from container.errors import RequestError
-from container.serving.decode_request import JSON_TYPE, NPY_TYPE
+from container.serving.decode_request import JSON_TYPE, LINES_TYPES, NPY_TYPE
 from container.serving.predictor import most_likely
 
 CSV_TYPE = "text/csv"
-ACCEPTED_TYPES = (JSON_TYPE, CSV_TYPE, NPY_TYPE)  # the first where the caller has no preference
+ACCEPTED_TYPES = (JSON_TYPE, CSV_TYPE, NPY_TYPE, *LINES_TYPES)  # the first where the caller has no preference
 
 Outcome = Tensor | RequestError  # probabilities (K,), float32, or why this one image has none
 
@@ -35,6 +35,7 @@ def encode_response(outcomes: Sequence[Outcome], class_names: list[str], top_k: 
     """The body of the answer.
 
     JSON: {"predictions": [{"labels": [...], "probabilities": [...]}, {"error": {...}}]}, most likely first.
+    JSON Lines: a prediction or an error per image, a line each.
     CSV: a line per image: label, probability, next label, ...; or error, code, sentence.
     npy: float32 (N, K), all classes in the artifact's order whatever `top_k` is; NaN for an image with an error.
     """
@@ -43,6 +44,8 @@ def encode_response(outcomes: Sequence[Outcome], class_names: list[str], top_k: 
     if response_type == CSV_TYPE:
         return _encode_csv(outcomes, class_names, top_k)
     items = [_json_item(outcome, class_names, top_k) for outcome in outcomes]
+    if response_type in LINES_TYPES:
+        return "".join(json.dumps(item, allow_nan=False) + "\n" for item in items).encode()
     return json.dumps({"predictions": items}, allow_nan=False).encode()
 
 

@@ -1,6 +1,8 @@
 """glibc's allocator, set for a server: large blocks come from memory that the process keeps."""
 
 import ctypes
+import os
+from pathlib import Path
 
 # Names and numbers of malloc.h. Source: mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -20,3 +22,12 @@ def keep_memory() -> bool:
         return False
     wanted = ((M_ARENA_MAX, ARENAS), (M_MMAP_THRESHOLD, MMAP_BYTES), (M_TRIM_THRESHOLD, TRIM_BYTES))
     return {mallopt(name, value) for name, value in wanted} == {1}
+
+
+def resident_bytes() -> int:
+    """Bytes of memory that this process has in use, those it shares included; 0 where there is no /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

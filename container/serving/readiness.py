@@ -30,6 +30,11 @@ class Readiness:
         assert self._predictor is not None
         return self._predictor
 
+    @property
+    def description(self) -> dict[str, str]:
+        """Of the model, once there is one."""
+        return self._predictor.description if self._predictor else {}
+
     def load(self) -> None:
         """Load the predictor, or keep the reason why it cannot be had, which is logged."""
         try:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
 from typing import NoReturn
@@ -36,8 +37,10 @@ def _run(settings: ServeSettings) -> NoReturn:
 
     from container.serving.app import create_app
     from container.serving.device import choose_device
-    from container.serving.gunicorn_server import GunicornServer
+    from container.serving.gunicorn_server import GunicornServer, rows_for
+    from container.serving.held_bytes import HeldBytes
     from container.serving.load import load_predictor
+    from container.serving.metrics import Metrics
     from container.serving.readiness import Readiness
 
     torch.set_num_threads(1)  # this process forks, and a pool of threads does not survive that
@@ -50,18 +53,23 @@ def _run(settings: ServeSettings) -> NoReturn:
         readiness.load()
     started = time.monotonic() - _process_age_seconds()
 
-    def warm_up() -> None:
-        if readiness.warm_up():
+    def warm_up(mark_ready: Callable[[], None]) -> None:
+        is_ready = readiness.warm_up()
+        mark_ready()  # also if it has failed: then a successor will not fare better
+        if is_ready:
             log_event("ready", seconds_since_start=round(time.monotonic() - started, 2))
 
-    def start_worker() -> None:
+    def start_worker(mark_ready: Callable[[], None]) -> None:
         torch.set_num_threads(settings.torch_threads)
-        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()  # /ping answers 503 meanwhile
+        threading.Thread(
+            target=warm_up, args=(mark_ready,), name="warm-up", daemon=True
+        ).start()  # /ping answers 503 meanwhile
 
-    app = create_app(settings, readiness)
+    held, metrics = HeldBytes(settings.max_held_mib * 2**20), Metrics(rows_for(settings))
+    app = create_app(settings, readiness, held, metrics)
     gc.collect()
     gc.freeze()  # the collector would write to every object, and so unshare the memory that workers share
-    GunicornServer(app, settings, start_worker).run()
+    GunicornServer(app, settings, held, metrics, start_worker).run()
     raise AssertionError("gunicorn ends the process")
 
 

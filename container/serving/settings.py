@@ -60,8 +60,26 @@ class ServeSettings:
     max_request_pixels: int = setting(100_000_000, "the same for all images of a request together", minimum=1)
     max_images_per_request: int = setting(64, "most images in one request; more: 413", minimum=1, maximum=10_000)
     top_k: int = setting(5, "labels per image, if the request does not say", minimum=1)
+    errors: str = setting(
+        "status",
+        "how an image that cannot be read is answered: status: 400 or 413; body: 200 and the error in its place, so "
+        "that one bad file does not fail a whole batch transform",
+        choices=("status", "body"),
+    )
+    receive_seconds: int = setting(
+        20, "longest that a request may take to come, and 1 s more for each 100 kB; then 408", minimum=1, maximum=3600
+    )
+    max_held_mib: int = setting(
+        256, "bodies of all requests together, per worker; more: 429", minimum=1, maximum=1_000_000
+    )
+    max_worker_mib: int = setting(
+        0, "memory at which a worker is replaced, once its successor is ready; 0: any", minimum=0, maximum=1_000_000
+    )
+    metrics_namespace: str = setting(
+        "", "if given, the log's lines of requests are metrics of this namespace for CloudWatch too"
+    )
     timeout_seconds: int = setting(
-        60, "longest wait for the model (then 503); a worker that hangs this long is replaced", minimum=1, maximum=3600
+        60, "longest wait for the model (then 429); a worker that hangs this long is replaced", minimum=1, maximum=3600
     )
     graceful_seconds: int = setting(
         25, "time for requests in flight after SIGTERM; SageMaker kills after 30", minimum=0, maximum=3600

@@ -13,6 +13,7 @@ from torch import Tensor
 from container.errors import ArtifactError
 from container.model.artifact import Artifact, load_artifact
 from container.serving.app import create_app
+from container.serving.held_bytes import HeldBytes
 from container.serving.json_log import LOGGER
 from container.serving.predictor import Layout, Predictor
 from container.serving.readiness import Readiness
@@ -21,6 +22,7 @@ from tests.container.data.test_decode import png_promise
 from tests.container.serving.conftest import COLOURS
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+LINES = "application/jsonlines"
 
 
 @pytest.fixture
@@ -237,7 +239,7 @@ def test_more_images_than_the_limit_are_413(make_client, red_jpeg):
     assert refusal(response) == (413, "too_many_images")
 
 
-@pytest.mark.parametrize("path", ["/", "/execution-parameters", "/static/x", "/models"])
+@pytest.mark.parametrize("path", ["/static/x", "/models", "/invocations/"])
 def test_other_routes_are_404_in_json(client, path):
     assert refusal(client.get(path)) == (404, "not_found")
 
@@ -302,6 +304,8 @@ def test_one_line_per_request_holds_the_latency_parts_and_no_image_data(client, 
         "bad_images": 1,
     }
     assert {name: line[name] for name in expected} == expected
+    assert response.headers["Server-Timing"].endswith(f"total;dur={line['total_ms']}")
+    assert "_aws" not in line
     parts = [line[f"{part}_ms"] for part in ("read", "decode", "queue", "inference", "encode")]
     assert all(part >= 0 for part in parts)
     assert line["inference_ms"] > 0
@@ -317,3 +321,117 @@ def test_a_refusal_is_logged_with_its_code(client, events):
 def test_health_checks_are_logged_for_debugging_only(client, events):
     client.get("/ping")
     assert events[0]["level"] == logging.DEBUG
+
+
+def test_numbers_of_a_request_are_metrics_for_cloudwatch_if_asked(make_client, red_jpeg, events):
+    client = make_client(metrics_namespace="Dogs")
+    client.post("/invocations", data=red_jpeg)
+    client.get("/")
+    first, second = events
+    assert "_aws" not in second
+    (directive,) = first["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Dogs", [["route"]])
+    for metric in directive["Metrics"]:
+        assert isinstance(first[metric["Name"]], int | float)
+    assert first["_aws"]["Timestamp"] > 1_700_000_000_000
+
+
+def test_the_model_card_the_classes_and_the_limits_are_at_the_root(make_client):
+    told = make_client(max_body_bytes=1234).get("/").get_json()
+    assert told["class_names"] == COLOURS
+    assert told["card"] == {"purpose": "test"}
+    assert told["limits"]["body_bytes"] == 1234
+
+
+def test_batch_transform_is_told_what_to_send(client):
+    told = client.get("/execution-parameters").get_json()
+    assert sorted(told) == ["MaxConcurrentTransforms", "MaxPayloadInMB"]
+
+
+def test_metrics_tell_what_was_answered(client, red_jpeg):
+    client.post("/invocations", data=red_jpeg)
+    client.post("/invocations", data=b"x")
+    response = client.get("/metrics")
+    assert response.content_type.startswith("text/plain; version=0.0.4")
+    assert 'classifier_requests_total{route="/invocations",status="200"} 1.0' in response.text
+    assert 'classifier_requests_total{route="/invocations",status="400"} 1.0' in response.text
+    assert "classifier_worker_resident_bytes" in response.text
+
+
+def lines(*encoded: bytes) -> bytes:
+    return b"".join(json.dumps({"b64": base64.b64encode(item).decode()}).encode() + b"\n" for item in encoded)
+
+
+@pytest.mark.parametrize("content_type", ["application/jsonlines", "application/x-ndjson"])
+@pytest.mark.parametrize("accept", [None, "*/*", "same"])
+def test_each_line_of_json_lines_is_answered_by_a_line_in_order(client, red_jpeg, blue_png, content_type, accept):
+    body = lines(red_jpeg, blue_png) + b'\n{"b64": 1}\nnot json\n' + lines(b"no image", red_jpeg).rstrip()
+    headers = {} if accept is None else {"Accept": content_type if accept == "same" else accept}
+    response = client.post("/invocations", data=body, content_type=content_type, headers=headers)
+    assert (response.status_code, response.content_type) == (200, content_type)
+    answers = [json.loads(line) for line in response.data.splitlines()]
+    assert [answer["labels"][0] if "labels" in answer else answer["error"]["code"] for answer in answers] == [
+        "red",
+        "blue",
+        "invalid_json",
+        "invalid_instance",
+        "invalid_json",
+        "undecodable_image",
+        "red",
+    ]
+
+
+def test_json_lines_may_be_more_than_the_images_of_another_request(make_client, red_jpeg, blue_png):
+    client = make_client(max_images_per_request=2)
+    response = client.post("/invocations?top_k=1", data=lines(*[red_jpeg, blue_png] * 5), content_type=LINES)
+    found = [json.loads(line)["labels"][0] for line in response.data.splitlines()]
+    assert found == ["red", "blue"] * 5
+
+
+def test_json_lines_that_are_all_bad_are_still_answered_line_by_line(client):
+    response = client.post("/invocations", data=b"{}\n{}\n", content_type=LINES)
+    assert response.status_code == 200
+    assert len(response.data.splitlines()) == 2
+
+
+def test_other_types_are_answered_in_lines_if_the_caller_accepts_them(client, red_jpeg):
+    response = client.post("/invocations", json=instances(red_jpeg, b"x"), headers={"Accept": LINES})
+    labels, error = (json.loads(line) for line in response.data.splitlines())
+    assert (labels["labels"][0], error["error"]["code"]) == ("red", "undecodable_image")
+
+
+def test_a_bad_image_is_answered_in_the_body_if_the_server_is_set_so(make_client):
+    response = make_client(errors="body").post("/invocations", data=b"no image")
+    assert first_labels(response) == ["undecodable_image"]
+
+
+def test_a_busy_server_says_429_and_when_to_ask_again(make_client, red_jpeg):
+    client = make_client(threads=2)
+    held = threading.Event()
+    entered = threading.Event()
+
+    def wait(*_: object) -> list[Any]:
+        entered.set()
+        held.wait(30)
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("container.serving.answer.decode_groups", wait)
+        slow = threading.Thread(target=lambda: client.application.test_client().post("/invocations", data=red_jpeg))
+        slow.start()
+        assert entered.wait(30)
+        response = client.post("/invocations", data=red_jpeg)
+        held.set()
+        slow.join()
+    assert refusal(response) == (429, "overloaded")
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_bodies_that_are_read_as_a_stream_count_as_held(predictor, red_jpeg):
+    readiness = Readiness(lambda: predictor)
+    readiness.warm_up()
+    held = HeldBytes(len(red_jpeg))
+    client = create_app(ServeSettings(threads=4), readiness, held).test_client()
+    assert client.post("/invocations", data=red_jpeg).status_code == 200
+    assert refusal(client.post("/invocations", data=red_jpeg + b"x")) == (429, "overloaded")
+    assert held.held == 0

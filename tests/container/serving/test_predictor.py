@@ -76,7 +76,7 @@ def test_the_latency_is_split_into_waiting_and_inference(predictor):
     assert parts["queue_ms"] + parts["inference_ms"] <= parts["total_ms"]
 
 
-def test_a_model_that_is_not_free_in_time_answers_503(slow_base_dir):
+def test_a_model_that_is_not_free_in_time_answers_429(slow_base_dir):
     predictor = predictor_of(load_artifact(slow_base_dir / "model/model.pt"), timeout_seconds=0.05, batch_size=1)
     crop = predictor.crop(plain("red"))
     busy = threading.Thread(target=predictor.predict, args=([crop], Stopwatch()))
@@ -85,7 +85,7 @@ def test_a_model_that_is_not_free_in_time_answers_503(slow_base_dir):
     with pytest.raises(RequestError, match="not free within") as refusal:
         predictor.predict([crop], Stopwatch())
     busy.join()
-    assert (refusal.value.status, refusal.value.code) == (503, "model_busy")
+    assert (refusal.value.status, refusal.value.code) == (429, "model_busy")
 
 
 def test_an_inference_that_has_begun_is_waited_for_beyond_the_timeout(slow_base_dir):
@@ -108,7 +108,7 @@ def test_no_more_requests_decode_at_a_time_than_there_are_places(predictor):
     other.join()
 
 
-def test_a_request_that_finds_no_place_to_decode_in_time_is_503(base_dir):
+def test_a_request_that_finds_no_place_to_decode_in_time_is_429(base_dir):
     predictor = predictor_of(load_artifact(base_dir / "model/model.pt"), timeout_seconds=0.05)
     with (
         predictor.decoding(Stopwatch()),

@@ -174,18 +174,21 @@ def test_sigterm_lets_a_half_sent_request_finish_and_ends_idle_connections(start
     idle.close()
 
 
-def test_ping_is_prompt_while_every_thread_for_invocations_is_taken(start_server, base_dir, red_jpeg):
-    server = start_server(base_dir, SERVE_WORKERS="1", SERVE_THREADS="2")
+def test_ping_is_prompt_while_every_thread_for_invocations_is_taken(start_server, slow_base_dir, red_jpeg):
+    server = start_server(slow_base_dir, SERVE_WORKERS="1", SERVE_THREADS="2")
     server.wait_for_ping(200)
-    connection = send_head(server, red_jpeg)
-    status, _, answer = server.request("POST", "/invocations", red_jpeg)
-    assert (status, answer["error"]["code"]) == (429, "overloaded")
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(server.request("POST", "/invocations", red_jpeg)))
+    caller.start()
+    time.sleep(0.2)
+    status, headers, answer = server.request("POST", "/invocations", red_jpeg)
+    assert (status, answer["error"]["code"], headers["Retry-After"]) == (429, "overloaded", "1")
     start = time.monotonic()
     assert server.request("GET", "/ping")[0] == 200
     assert time.monotonic() - start < 1
-    connection.send(red_jpeg[len(red_jpeg) // 2 :])
-    assert read_answer(connection)[0] == 200
-    connection.close()
+    assert not answers  # the thread was taken all the while
+    caller.join()
+    assert answers[0][0] == 200
 
 
 def test_the_int8_form_is_served_and_named_in_ping_and_in_the_log(start_server, tmp_path, red_jpeg):

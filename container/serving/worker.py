@@ -1,0 +1,310 @@
+"""gunicorn's threaded worker, with requests gathered before they take a thread, and health checks past all others.
+
+Slow clients cost a descriptor and the bytes they have sent, and no thread; nobody's connection is waited for in the
+loop that accepts others.
+"""
+
+import json
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from gunicorn.http import errors as http_errors
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from container.serving.held_bytes import HeldBytes
+from container.serving.json_log import log_event
+from container.serving.memory import resident_bytes
+from container.serving.receiving import Incoming, Kind, WholeBody
+from container.serving.settings import ServeSettings
+
+READ_BYTES = 2**18  # at a time: one client's large body must not keep the others waiting
+SLOWEST_BYTES_PER_SECOND = 100_000  # of a body; on top of `receive_seconds`
+LINGER_SECONDS = 2.0  # for a client to take an answer before its connection is closed
+POLL_SECONDS = 0.2  # between looks at what has expired
+MEMORY_CHECK_SECONDS = 1.0
+NOTHING = Incoming(0)  # of a connection on which no request is coming in
+STATUS_LINES = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    417: "Expectation Failed",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+}
+
+
+class DeadlineSocket:
+    """What gunicorn's parser reads from: a socket whose every read ends at one moment, with TimeoutError."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self.deadline = deadline
+
+    def recv(self, count: int) -> bytes:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The request did not come in time")
+        self._sock.settimeout(left)
+        return self._sock.recv(count)
+
+
+class Connection(TConn):
+    """A connection, and the request that is coming in on it."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.incoming = NOTHING
+        self.since = 0.0  # time.monotonic() of the request's first byte
+        self.deadline = 0.0
+        self.held = 0  # bytes of this request that count as held
+        self.is_registered = False
+
+
+class ReceivingWorker(ThreadWorker):
+    """Serves the application of a GunicornServer, whose `settings`, `held` and `retire` it uses."""
+
+    def init_process(self) -> None:
+        self._settings: ServeSettings = self.app.settings
+        self._held: HeldBytes = self.app.held
+        self._open: set[Connection] = set()  # receiving, or lingering before they are closed
+        self._looked = self._weighed = time.monotonic()
+        self._retired: float | None = None
+        self._pings = ThreadPoolExecutor(1, "ping")
+        self._streams = ThreadPoolExecutor(max(2, self.cfg.threads // 8), "stream")
+        super().init_process()
+
+    # Connections: accepted, gathering a request, in a thread, and kept or closed.
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            client, address = listener.accept()
+        except OSError:
+            return  # gone again, or taken by another worker
+        self.nr_conns += 1
+        connection = Connection(self.cfg, client, address, listener.getsockname())
+        self._receive(connection, self.cfg.keepalive)
+
+    def on_client_socket_readable(self, connection: Connection, _: Any) -> None:
+        self.poller.unregister(connection.sock)
+        self.keepalived_conns.remove(connection)
+        self._receive(connection, self.cfg.keepalive)
+
+    def _receive(self, connection: Connection, seconds: float, data: bytes = b"") -> None:
+        """Gather the connection's next request; its first byte has to come within that time."""
+        connection.incoming = Incoming(self._settings.max_body_bytes)
+        connection.deadline = time.monotonic() + seconds
+        self._open.add(connection)
+        if data:
+            self._feed(connection, data)
+        else:
+            self._read(connection, connection.sock)
+
+    def _read(self, connection: Connection, _: Any) -> None:
+        try:
+            data = connection.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            self._wait_for(connection, self._read)
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._feed(connection, data)
+        else:
+            self._drop(connection)
+
+    def _feed(self, connection: Connection, data: bytes) -> None:
+        if not self._held.take(len(data)):
+            self._refuse(connection, 429, "overloaded", "This server holds as many requests as it may; send it later.")
+            return
+        connection.held += len(data)
+        incoming = connection.incoming
+        if not incoming.is_begun:
+            connection.since = time.monotonic()
+            connection.deadline = connection.since + self._settings.receive_seconds
+        size_before = incoming.size
+        incoming.feed(data)
+        if incoming.size and not size_before:
+            connection.deadline += incoming.size / SLOWEST_BYTES_PER_SECOND
+            if incoming.wants_continue:
+                self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+        if incoming.kind:
+            self._dispatch(connection)
+        else:
+            self._wait_for(connection, self._read)
+
+    def _dispatch(self, connection: Connection) -> None:
+        self._forget(connection)
+        connection.data_ready = True
+        connection.init()
+        connection.parser.unreader.sock = DeadlineSocket(connection.sock, connection.deadline)
+        connection.parser.unreader.unread(connection.incoming.head)
+        pools = {Kind.PING: self._pings, Kind.WHOLE: self.tpool, Kind.STREAM: self._streams}
+        future = pools[connection.incoming.kind or Kind.STREAM].submit(self.handle, connection)
+        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
+
+    def handle_request(self, request: Any, connection: Connection) -> bool:
+        """Whether the connection can be used again. Runs in a thread."""
+        incoming = connection.incoming
+        connection.sock.settimeout(self._settings.receive_seconds)  # for a client that does not read its answer
+        if incoming.kind is Kind.STREAM:
+            keep = bool(super().handle_request(request, connection))
+            connection.parser.unreader.sock.deadline = time.monotonic() + LINGER_SECONDS
+            return _drain(request.body) and keep
+        if getattr(request.body.reader, "length", None) != incoming.size - len(incoming.head):
+            raise http_errors.InvalidHeader("CONTENT-LENGTH", req=request)  # two readings of it: trust neither
+        request.body = WholeBody(incoming.take_body(), time.monotonic() - connection.since)
+        request._expected_100_continue = False  # it has been sent
+        try:
+            return bool(super().handle_request(request, connection))
+        finally:
+            request.body = WholeBody(b"", 0)  # nothing is left to read
+
+    def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
+        self._give_back(connection)
+        rest = connection.incoming.rest
+        if connection.incoming.kind is Kind.STREAM and connection.parser:
+            rest = connection.parser.unreader.take_buffered()
+        is_kept = not future.cancelled() and not future.exception() and bool(future.result())
+        if not (is_kept and self.alive):
+            self._linger(connection)
+            return
+        connection.sock.setblocking(False)
+        if rest:
+            self._receive(connection, self.cfg.keepalive, rest)
+        else:
+            super().finish_request(connection, future)
+
+    # Ends of connections that are not gunicorn's.
+
+    def _linger(self, connection: Connection) -> None:
+        # Closed with bytes unread, a connection is reset, and its client may not get to see the answer.
+        try:
+            connection.sock.setblocking(False)
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(connection)
+            return
+        connection.incoming = NOTHING
+        connection.deadline = time.monotonic() + LINGER_SECONDS
+        self._open.add(connection)
+        self._wait_for(connection, self._skip)
+
+    def _skip(self, connection: Connection, _: Any) -> None:
+        try:
+            if not connection.sock.recv(READ_BYTES):
+                self._drop(connection)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(connection)
+
+    def _refuse(self, connection: Connection, status: int, code: str, message: str) -> None:
+        log_event("request_refused", status=status, error_code=code)
+        self._forget(connection)
+        self._send(connection, error_answer(status, code, message))
+        self._give_back(connection)
+        self._linger(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        self._forget(connection)
+        self._give_back(connection)
+        self.nr_conns -= 1
+        connection.close()
+
+    def _give_back(self, connection: Connection) -> None:
+        self._held.give_back(connection.held)
+        connection.held = 0
+
+    def _send(self, connection: Connection, data: bytes) -> None:
+        try:
+            connection.sock.send(data)  # short enough for the socket's own buffer
+        except OSError:
+            return  # the client has gone; reading will tell
+
+    def _wait_for(self, connection: Connection, act: Callable[[Connection, Any], None]) -> None:
+        if not connection.is_registered:
+            self.poller.register(connection.sock, selectors.EVENT_READ, partial(act, connection))
+            connection.is_registered = True
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection.is_registered:
+            self.poller.unregister(connection.sock)
+            connection.is_registered = False
+
+    # The loop.
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Also closes idle connections after it was told to stop: gunicorn's own would wait for the next event."""
+        super().wait_for_and_dispatch_events(min(timeout, POLL_SECONDS))
+
+    def murder_pending(self) -> None:
+        """End what has not come in time."""
+        now = time.monotonic()
+        if now - self._looked < POLL_SECONDS:
+            return
+        self._looked = now
+        for connection in [connection for connection in self._open if connection.deadline < now]:
+            if connection.incoming.is_begun:
+                self._refuse(connection, 408, "too_slow", "The request did not come in time; send it again.")
+            else:
+                self._drop(connection)
+
+    def notify(self) -> None:
+        """Tell the master that this worker lives, and end it once its memory is over its bound."""
+        super().notify()
+        now = time.monotonic()
+        limit = self._settings.max_worker_mib * 2**20
+        if not limit or now - self._weighed < MEMORY_CHECK_SECONDS:
+            return
+        self._weighed = now
+        if self._retired is None and (resident := resident_bytes()) > limit:
+            log_event("worker_retires", resident_mib=resident // 2**20, limit_mib=self._settings.max_worker_mib)
+            self.app.retire(self)
+            self._retired = now
+        if self._retired is not None and self.app.has_successor(self, now - self._retired):
+            self.alive = False
+
+    def handle_error(self, request: Any, client: socket.socket, address: Any, error: Exception) -> None:
+        """Answer what cannot be read as a request, in JSON as all other errors."""
+        if not isinstance(error, http_errors.ParseException):
+            super().handle_error(request, client, address, error)
+            return
+        status = {http_errors.LimitRequestHeaders: 431, http_errors.ExpectationFailed: 417}.get(type(error), 400)
+        if isinstance(error, http_errors.UnsupportedTransferCoding):
+            status = 501
+        log_event("request_refused", status=status, error_code="bad_http", reason=str(error)[:200])
+        client.setblocking(False)
+        try:
+            client.send(error_answer(status, "bad_http", f"This is no HTTP request that can be read: {error}."))
+        except OSError:
+            return
+
+
+def error_answer(status: int, code: str, message: str) -> bytes:
+    """A whole HTTP answer in the form of the application's own errors; the connection ends with it."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    head = [
+        f"HTTP/1.1 {status} {STATUS_LINES[status]}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *(["Retry-After: 1"] if status == 429 else []),
+        "Connection: close",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def _drain(body: Any) -> bool:
+    """Whether all of a body has been read, or could be now: a client that sends sees no answer before it is done."""
+    try:
+        while body.read(READ_BYTES):
+            pass
+    except Exception:  # a timeout, a broken body, a client that has gone: its connection ends
+        return False
+    return True
