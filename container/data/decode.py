@@ -1,24 +1,45 @@
 """Image bytes -> RGB pixels, the same way for training and for serving.
 
-Only three decoders are ever tried, the header's size is checked before any pixel is allocated, the EXIF orientation
-is applied, and every colour mode ends as 8-bit RGB.
+Only three decoders are ever tried, and they see no metadata: the file's structure is read first, and its size and the
+work that it asks for are checked before any pixel is allocated. The EXIF orientation is applied, and every colour mode
+ends as 8-bit RGB.
 """
 
 import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from container.data.image_file.encoded import EncodedImage, damaged
+from container.data.image_file.read import read_image_file
 from container.errors import ImageError
 
-# Pillow warns of broken metadata in images that decode well. Set once: a filter around each call is not thread-safe.
+# Pillow warns of broken files that decode well. Set once: a filter around each call is not thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-FORMATS = ("JPEG", "PNG", "WEBP")  # Pillow's names; a phone's multi-picture JPEG counts as JPEG
 MAX_IMAGE_PIXELS = 50_000_000  # 150 MB as RGB: a 48-megapixel phone camera passes
+# Larger pictures are made RGB strip by strip, as several copies of one would be in memory otherwise.
+STRIP_PIXELS = 4_000_000
+# Pillow's decoders raise all of these on damaged files; the image, not our code, is at fault.
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
+    AssertionError,
+)
+# How EXIF's orientations 2 to 8 are undone.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def decode_image(body: bytes, max_pixels: int = MAX_IMAGE_PIXELS, side: int = 0) -> Tensor:
@@ -27,40 +48,31 @@ def decode_image(body: bytes, max_pixels: int = MAX_IMAGE_PIXELS, side: int = 0)
     A JPEG of which no more is needed is decoded at 1/2, 1/4 or 1/8 of its size, as long as its shorter side keeps
     `side` pixels or more; 0 decodes it in full. `max_pixels` always limits the size in the header.
     The tensor is a view of interleaved pixels, that is, channels-last in memory.
-    Raises ImageError with the code `empty_image`, `undecodable_image` or `too_many_pixels`.
+    Raises ImageError with the code `empty_image`, `undecodable_image`, `image_too_complex` or `too_many_pixels`.
     """
-    if not body:
-        raise ImageError("empty_image", "The image is empty (0 bytes); send the bytes of a JPEG, PNG or WebP file.")
+    encoded = read_image_file(body)
+    _check_size(encoded.width, encoded.height, max_pixels)
     try:
-        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
-            _check_size(image.width, image.height, max_pixels)
-            if side > 0:
-                image.draft(None, (side, side))  # the decoder leaves out the finest waves; other formats ignore it
-            ImageOps.exif_transpose(image, in_place=True)  # copies nothing where there is nothing to turn
-            pixels = np.array(_to_rgb(image))
+        pixels = _rgb_pixels(_decode(encoded, max_pixels, side))
     except UnidentifiedImageError as error:
-        raise ImageError(
-            "undecodable_image", f"These {len(body)} bytes are not a JPEG, PNG or WebP image; send one of those."
-        ) from error
-    except Image.DecompressionBombError as error:  # Pillow's own, wider limit
+        raise damaged("its header is of no kind that can be read") from error
+    except (Image.DecompressionBombError, MemoryError) as error:  # the first is Pillow's own, wider limit
         raise ImageError(
             "too_many_pixels",
-            f"The image has far more pixels than the {max_pixels} that are accepted: send a smaller one.",
+            f"There is no memory for an image of {encoded.width}x{encoded.height} pixels: send a smaller one.",
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        # Pillow's decoders raise all of these on damaged files; the image, not our code, is at fault.
-        reason = str(error).rstrip(".") or type(error).__name__
-        raise ImageError("undecodable_image", f"The image is damaged and cannot be decoded: {reason}.") from error
+    except (*DAMAGE, struct.error, zlib.error) as error:
+        raise damaged(str(error).rstrip(".") or type(error).__name__) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def count_pixels(body: bytes) -> int:
     """Width times height by the image's header, whatever may be wrong with the rest; 0 if there is none to read."""
     try:
-        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
-            return image.width * image.height
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError):
+        encoded = read_image_file(body)
+    except ImageError:
         return 0
+    return encoded.width * encoded.height
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -69,6 +81,30 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
             "too_many_pixels",
             f"The image has {width}x{height} pixels; at most {max_pixels} are accepted: send a smaller one.",
         )
+
+
+def _decode(encoded: EncodedImage, max_pixels: int, side: int) -> Image.Image:
+    """The picture as a person sees it, in its own colour mode."""
+    with Image.open(io.BytesIO(encoded.content), formats=(encoded.file_format,)) as file:
+        _check_size(file.width, file.height, max_pixels)  # a damaged file may have a second size
+        if side > 0:
+            file.draft(None, (side, side))  # the decoder leaves out the finest waves; other formats ignore it
+        file.load()
+        turn = TURNS.get(encoded.orientation)
+        return file if turn is None else file.transpose(turn)
+
+
+def _rgb_pixels(image: Image.Image) -> np.ndarray:
+    """Uint8 (H, W, 3)."""
+    width, height = image.size
+    if width * height <= STRIP_PIXELS:
+        return np.array(_to_rgb(image))
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(_to_rgb(image.crop((0, top, width, bottom))))
+    return pixels
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

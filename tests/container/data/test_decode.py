@@ -12,8 +12,13 @@ import torch.nn.functional as F
 from PIL import Image
 
 from bench.photos import photo
+from container.data import decode
 from container.data.decode import decode_image
 from container.errors import ImageError
+from tests.hostile.exif_blocks import BLOCKS
+from tests.hostile.good_images import picture, png_chunk, png_file
+from tests.hostile.jpeg_bombs import many_scans, segment
+from tests.hostile.png_bombs import with_chunks
 
 ORIENTATION = 0x0112  # EXIF tag
 RED, GREEN, BLUE, WHITE = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]
@@ -40,10 +45,6 @@ def png_promise(width: int, height: int) -> bytes:
     """A PNG file of under 100 bytes whose header promises this size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(b"\0"))
-
-
-def png_chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def test_pixels_come_back_as_uint8_channels_height_width():
@@ -227,3 +228,58 @@ def test_bytes_damaged_anywhere_give_an_image_or_an_image_error():
         except ImageError:
             refused += 1
     assert refused > 100
+
+
+def test_a_palette_picture_without_its_palette_is_damaged():
+    rows = (b"\0" + bytes(range(9))) * 9
+    with pytest.raises(ImageError, match="is damaged and cannot be decoded") as refusal:
+        decode_image(png_file(9, 9, 8, 3, rows))
+    assert refusal.value.code == "undecodable_image"
+
+
+@pytest.mark.parametrize("kind", sorted(BLOCKS))
+@pytest.mark.parametrize("seed", range(8))
+def test_no_exif_block_whatever_spoils_a_good_image(kind, seed):
+    body = with_chunks(encode(red_over_blue()), png_chunk(b"eXIf", BLOCKS[kind](random.Random(seed))))  # noqa: S311
+    assert sorted(decode_image(body).shape[1:]) == [8, 16]
+
+
+def test_metadata_without_end_costs_no_more_than_a_picture():
+    """Pillow joins the EXIF blocks one by one: these 20 MB took half a minute."""
+    blocks = segment(0xE1, b"Exif\0\0" + bytes(20_000)) * 990
+    body = encode(red_over_blue(), "JPEG")
+    start = time.process_time()
+    assert decode_image(body[:2] + blocks + body[2:]).shape == (3, 16, 8)
+    assert time.process_time() - start < 1
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_any_is_decoded():
+    body = many_scans(7000, 7000, 5000)
+    start = time.process_time()
+    with pytest.raises(ImageError) as refusal:
+        decode_image(body)
+    assert refusal.value.code == "image_too_complex"
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [("RGB", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "WEBP")],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_made_rgb_in_strips_is_the_same(monkeypatch, mode, file_format, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    picture_of_mode = picture("RGBA" if mode in ("LA", "RGBA") else "RGB", (50, 33)).convert(mode)
+    transparency = {"transparency": bytes(range(200))} if mode == "P" else {}
+    body = encode(picture_of_mode, file_format, exif=exif, **transparency)
+    whole = decode_image(body)
+    monkeypatch.setattr(decode, "STRIP_PIXELS", 120)
+    assert torch.equal(decode_image(body), whole)
+
+
+def test_deep_greys_made_rgb_in_strips_are_the_same(monkeypatch):
+    body = encode(Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50) * 32))
+    whole = decode_image(body)
+    monkeypatch.setattr(decode, "STRIP_PIXELS", 120)
+    assert torch.equal(decode_image(body), whole)
