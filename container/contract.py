@@ -28,6 +28,8 @@ FEATURES_CHANNELS = ("features",)  # features that another job has computed; nev
 # Ours: the folder where a job keeps features, where it is not the one beside its checkpoints.
 FEATURES_DIR_VARIABLE = "CLASSIFIER_FEATURES_DIR"
 
+MULTI_MODEL_VARIABLE = "SAGEMAKER_MULTI_MODEL"  # `true` on an endpoint that loads models by name
+MODELS_DIR = "models"  # below the base folder, each model of such an endpoint in a folder of its own
 BIND_TO_PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 DEFAULT_PORT = 8080
 CUSTOM_ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"

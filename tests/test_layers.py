@@ -33,7 +33,7 @@ LAYERS = (
     "serving.predictor", "serving.load", "serving.readiness", "serving.limits", "serving.shared_table",
     "serving.metrics", "serving.held_bytes", "serving.receiving", "serving.worker",
     "serving.npy_body", "serving.encoded_images", "serving.decode_request", "serving.encode_response",
-    "serving.describe", "serving.openapi", "serving.answer", "serving.app",
+    "serving.describe", "serving.openapi", "serving.answer", "serving.multi_model", "serving.app",
     "serving.gunicorn_server", "serving.server",
     "entrypoint",
 )
@@ -179,8 +179,8 @@ def test_torchscript_files_are_written_and_read_in_one_file() -> None:
 @pytest.mark.parametrize(
     ("package", "users"),
     [
-        ("flask", {"serving.app", "serving.gunicorn_server"}),
-        ("gunicorn", {"serving.gunicorn_server"}),
+        ("flask", {"serving.answer", "serving.app", "serving.gunicorn_server", "serving.multi_model.routes"}),
+        ("gunicorn", {"serving.gunicorn_server", "serving.worker"}),
         ("sagemaker_training", {"training.launch"}),
         ("matplotlib", {"training.results"}),
         ("jinja2", {"debugger.report.render"}),

@@ -38,7 +38,7 @@ class Invocations:
 
     def answer(self, find_predictor: Callable[[], Predictor]) -> Response:
         """The response to the current request. Raises RequestError, as `find_predictor` may."""
-        with self._body() as body, self._admitted():
+        with self.body() as body, self._admitted():
             return self._predict(body, find_predictor())
 
     def _predict(self, body: bytes, predictor: Predictor) -> Response:
@@ -86,7 +86,7 @@ class Invocations:
             self._admission.release()
 
     @contextmanager
-    def _body(self) -> Iterator[bytes]:
+    def body(self) -> Iterator[bytes]:
         """The request's body; while it is in use, it counts as held."""
         stream = request.environ["wsgi.input"]
         if isinstance(stream, WholeBody):

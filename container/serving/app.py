@@ -1,9 +1,10 @@
 """The web application: its routes, one log line per request, and JSON errors with a stable code.
 
 Codes: not_found, method_not_allowed; warming_up, model_unavailable (503); overloaded, model_busy (429); too_slow (408);
-not_acceptable; body_too_large, too_many_images, too_many_pixels; unsupported_content_type; empty_image,
-undecodable_image, invalid_json, invalid_base64, invalid_multipart, invalid_npy, broken_body, bad_request, bad_http;
-no_instances, invalid_instance, no_images, wrong_array, invalid_top_k; internal_error.
+not_acceptable; body_too_large, too_many_images, too_many_pixels, too_many_values, image_too_complex;
+unsupported_content_type; empty_image, undecodable_image, invalid_json, invalid_base64, invalid_multipart, invalid_npy,
+broken_body, bad_request, bad_http; no_instances, invalid_instance, no_images, wrong_array, invalid_top_k;
+internal_error.
 """
 
 import logging
@@ -23,6 +24,9 @@ from container.serving.held_bytes import HeldBytes
 from container.serving.json_log import embedded_metrics, log_event
 from container.serving.memory import resident_bytes
 from container.serving.metrics import Metrics
+from container.serving.multi_model.openapi import describe_multi_model_api
+from container.serving.multi_model.routes import add_multi_model_routes
+from container.serving.multi_model.store import ModelStore
 from container.serving.openapi import describe_api
 from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
@@ -36,20 +40,26 @@ Refusal = tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]
 
 
 def create_app(
-    settings: ServeSettings, readiness: Readiness, held: HeldBytes | None = None, metrics: Metrics | None = None
+    settings: ServeSettings,
+    models: Readiness | ModelStore,
+    held: HeldBytes | None = None,
+    metrics: Metrics | None = None,
 ) -> Flask:
-    """The application; it answers 503 until `readiness` has warmed up."""
+    """The application: of one model, for which it answers 503 until it has warmed up, or of many."""
     app = Flask("serve", static_folder=None)
     metrics = metrics or Metrics()
     _add_request_log(app, settings, metrics)
     _add_error_answers(app)
     invocations = Invocations(settings, held or HeldBytes(settings.max_held_mib * 2**20))
-    _add_model_routes(app, settings, readiness, invocations)
+    if isinstance(models, ModelStore):
+        add_multi_model_routes(app, settings, models, invocations)
+    else:
+        _add_model_routes(app, settings, models, invocations)
 
     @app.get("/metrics")
     def tell_metrics() -> Response:
         metrics.set_resident(resident_bytes())
-        return Response(metrics.exposition(readiness.description), content_type=PROMETHEUS_TYPE)
+        return Response(metrics.exposition(models.description), content_type=PROMETHEUS_TYPE)
 
     @app.get("/execution-parameters")
     def tell_execution_parameters() -> dict[str, int]:
@@ -57,7 +67,7 @@ def create_app(
 
     @app.get("/openapi.json")
     def tell_api() -> dict[str, Any]:
-        return describe_api(settings)
+        return describe_multi_model_api(settings) if settings.multi_model else describe_api(settings)
 
     return app
 
@@ -89,7 +99,7 @@ def _add_request_log(app: Flask, settings: ServeSettings, metrics: Metrics) -> N
     def finish(response: Response) -> Response:
         response.headers[REQUEST_ID_HEADER] = g.request_id
         milliseconds = g.stopwatch.milliseconds()
-        if request.path == "/invocations":
+        if request.path.endswith(("/invocations", "/invoke")):
             response.headers["Server-Timing"] = ", ".join(
                 f"{name.removesuffix('_ms')};dur={value}" for name, value in milliseconds.items()
             )
@@ -129,7 +139,7 @@ def _add_error_answers(app: Flask) -> None:
     def refuse_http(error: HTTPException) -> Refusal:
         status = error.code or 500
         code = {404: "not_found", 405: "method_not_allowed"}.get(status, "bad_request")
-        sentence = f"{request.method} {request.path[:200]}: {error.name}; use GET /ping or POST /invocations."
+        sentence = f"{request.method} {request.path[:200]}: {error.name}; GET /openapi.json tells what there is."
         body, status, headers = refuse(RequestError(status, code, sentence))
         return body, status, [*headers, *((name, value) for name, value in error.get_headers() if name == "Allow")]
 

@@ -18,12 +18,17 @@ def describe_model(predictor: Predictor, settings: ServeSettings) -> dict[str, A
         "model": predictor.description,
         "class_names": predictor.class_names,
         "card": predictor.card,
-        "limits": {
-            "body_bytes": settings.max_body_bytes,
-            "image_pixels": settings.max_image_pixels,
-            "request_pixels": settings.max_request_pixels,
-            "images_per_request": settings.max_images_per_request,
-        },
+        "limits": describe_limits(settings),
+    }
+
+
+def describe_limits(settings: ServeSettings) -> dict[str, int]:
+    """What a request may hold."""
+    return {
+        "body_bytes": settings.max_body_bytes,
+        "image_pixels": settings.max_image_pixels,
+        "request_pixels": settings.max_request_pixels,
+        "images_per_request": settings.max_images_per_request,
     }
 
 

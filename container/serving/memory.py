@@ -1,6 +1,8 @@
 """glibc's allocator, set for a server: large blocks come from memory that the process keeps."""
 
+import contextlib
 import ctypes
+import gc
 import os
 from pathlib import Path
 
@@ -22,6 +24,13 @@ def keep_memory() -> bool:
         return False
     wanted = ((M_ARENA_MAX, ARENAS), (M_MMAP_THRESHOLD, MMAP_BYTES), (M_TRIM_THRESHOLD, TRIM_BYTES))
     return {mallopt(name, value) for name, value in wanted} == {1}
+
+
+def give_back_memory() -> None:
+    """Return what is free but kept to the system, TRIM_BYTES or not: after something large has gone for good."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # musl, macOS
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def resident_bytes() -> int:

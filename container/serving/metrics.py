@@ -21,8 +21,10 @@ OTHER = "other"
 STATUSES = (200, 400, 404, 405, 406, 408, 409, 413, 415, 422, 429, 500, 503, 507)
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)  # seconds
 PARTS_AND_TOTAL = (*PARTS, "total")
-IN_FLIGHT, RESIDENT = "in_flight", "resident_bytes"
-GAUGES = (IN_FLIGHT, RESIDENT)  # of a worker that lives; those of one that has ended are set back to 0
+IN_FLIGHT, RESIDENT, MODELS = "in_flight", "resident_bytes", "models"
+LOAD_OUTCOMES = ("loaded", "failed", "no_memory")
+UNLOAD_REASONS = ("asked", "evicted")
+GAUGES = (IN_FLIGHT, RESIDENT, MODELS)  # of a worker that lives; those of one that has ended are set back to 0
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def columns() -> list[str]:
     latencies = [bucket_series(part, bound) for part in PARTS_AND_TOTAL for bound in BUCKETS]
     sums = [Series(kind, (part,)) for kind in ("count", "sum") for part in PARTS_AND_TOTAL]
     images = [Series("images", (outcome,)) for outcome in ("answered", "refused")]
+    loads = [Series("model_loads", (outcome,)) for outcome in LOAD_OUTCOMES]
+    unloads = [Series("model_unloads", (reason,)) for reason in UNLOAD_REASONS]
     gauges = [Series(name, ()) for name in (*GAUGES, "starts")]
-    return [str(series) for series in (*requests, *latencies, *sums, *images, *gauges)]
+    return [str(series) for series in (*requests, *latencies, *sums, *images, *loads, *unloads, *gauges)]
 
 
 class Metrics:
@@ -87,6 +91,16 @@ class Metrics:
 
     def set_resident(self, resident_bytes: int) -> None:
         self._table.set(self._row, RESIDENT, resident_bytes)
+
+    def set_models(self, number: int) -> None:
+        """How many models a multi-model endpoint has in memory."""
+        self._table.set(self._row, MODELS, number)
+
+    def count_load(self, outcome: str) -> None:
+        self._add(Series("model_loads", (outcome,)))
+
+    def count_unload(self, reason: str) -> None:
+        self._add(Series("model_unloads", (reason,)))
 
     def exposition(self, description: dict[str, str]) -> bytes:
         """The text that Prometheus reads. `description` tells which model is served."""
@@ -139,8 +153,24 @@ class _Collector:
             if number:
                 resident.add_metric((str(row),), number)
         yield resident
+        yield from self._models()
         if self._description:
             yield InfoMetricFamily("classifier_model", "The model that is served.", value=self._description)
+
+    def _models(self) -> Iterator[object]:
+        """Of a multi-model endpoint, once it has been asked to load a model."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        loads = CounterMetricFamily("classifier_model_loads", "Models asked for.", labels=("outcome",))
+        for outcome in LOAD_OUTCOMES:
+            loads.add_metric((outcome,), self._table.sum(f"model_loads|{outcome}"))
+        unloads = CounterMetricFamily("classifier_model_unloads", "Models that left memory.", labels=("reason",))
+        for reason in UNLOAD_REASONS:
+            unloads.add_metric((reason,), self._table.sum(f"model_unloads|{reason}"))
+        loaded = GaugeMetricFamily("classifier_models", "Models in memory.")
+        loaded.add_metric((), self._table.sum(MODELS))
+        if any(sample.value for sample in loads.samples):
+            yield from (loads, unloads, loaded)
 
     def _latencies(self) -> object:
         from prometheus_client.core import HistogramMetricFamily

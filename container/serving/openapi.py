@@ -30,15 +30,17 @@ INSTANCE = {
 OBJECT = {"type": "object"}
 REFUSALS = {
     400: "The body cannot be read",
-    404: "There is no such route",
+    404: "There is no such route, or no such model",
     405: "The route has another method",
     406: "None of the accepted types can be given",
     408: "The body did not come in time",
+    409: "A model of that name is loaded",
     413: "The body, an image or the number of images is over its limit",
     415: "The content type is not supported",
     422: "The body can be read, but holds no images, or a parameter is wrong",
     429: "The server is busy; send the request again after the seconds in Retry-After",
     503: "There is no model yet, or none that can be loaded",
+    507: "Memory is short",
 }
 
 
@@ -48,23 +50,25 @@ def describe_api(settings: ServeSettings) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Image classifier", "version": "1"},
         "paths": {
-            "/ping": {"get": _get("Whether a model is ready", JSON_TYPE, OBJECT, (503,))},
-            "/": {"get": _get("Model card, class names and limits", JSON_TYPE, OBJECT, (503,))},
+            "/ping": {"get": describe_get("Whether a model is ready", JSON_TYPE, OBJECT, (503,))},
+            "/": {"get": describe_get("Model card, class names and limits", JSON_TYPE, OBJECT, (503,))},
             "/invocations": {"post": _invocations(settings)},
-            "/execution-parameters": {"get": _get("What batch transform is to send", JSON_TYPE, OBJECT)},
-            "/metrics": {"get": _get("Counts and latencies in the format of Prometheus", "text/plain", TEXT)},
-            "/openapi.json": {"get": _get("This description", JSON_TYPE, OBJECT)},
+            "/execution-parameters": {"get": describe_get("What batch transform is to send", JSON_TYPE, OBJECT)},
+            "/metrics": {"get": describe_get("Counts and latencies in the format of Prometheus", "text/plain", TEXT)},
+            "/openapi.json": {"get": describe_get("This description", JSON_TYPE, OBJECT)},
         },
         "components": {"schemas": {"Error": ERROR, "Prediction": PREDICTION}},
     }
 
 
-def _get(summary: str, content_type: str, schema: dict[str, Any], refusals: tuple[int, ...] = ()) -> dict[str, Any]:
+def describe_get(
+    summary: str, content_type: str, schema: dict[str, Any], refusals: tuple[int, ...] = ()
+) -> dict[str, Any]:
     answer = {"description": summary, "content": {content_type: {"schema": schema}}}
-    return {"summary": summary, "responses": {"200": answer, **_refusals(refusals)}}
+    return {"summary": summary, "responses": {"200": answer, **describe_refusals(refusals)}}
 
 
-def _refusals(statuses: tuple[int, ...]) -> dict[str, Any]:
+def describe_refusals(statuses: tuple[int, ...]) -> dict[str, Any]:
     content = {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/Error"}}}
     return {str(status): {"description": REFUSALS[status], "content": content} for status in statuses}
 
@@ -79,7 +83,7 @@ def _invocations(settings: ServeSettings) -> dict[str, Any]:
                 "type": "array",
                 "items": INSTANCE,
                 "minItems": 1,
-                "maxItems": settings.max_images_per_request,
+                "description": f"At most {settings.max_images_per_request}; more: 413.",
             }
         },
     }
@@ -116,6 +120,6 @@ def _invocations(settings: ServeSettings) -> dict[str, Any]:
         "requestBody": {"required": True, "content": bodies},
         "responses": {
             "200": {"description": "A prediction, or an error, for each image in its order", "content": answers},
-            **_refusals((400, 406, 408, 413, 415, 422, 429, 503)),
+            **describe_refusals((400, 406, 408, 413, 415, 422, 429, 503)),
         },
     }

@@ -7,14 +7,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from container.cores import available_cores
 from container.serving.json_log import configure, log_event
 from container.serving.memory import keep_memory
 from container.serving.settings import ServeSettings
+
+if TYPE_CHECKING:  # these import torch
+    from container.serving.metrics import Metrics
+    from container.serving.multi_model.store import ModelStore
+    from container.serving.readiness import Readiness
 
 
 def serve() -> NoReturn:
@@ -39,22 +44,19 @@ def _run(settings: ServeSettings) -> NoReturn:
     from container.serving.device import choose_device
     from container.serving.gunicorn_server import GunicornServer, rows_for
     from container.serving.held_bytes import HeldBytes
-    from container.serving.load import load_predictor
     from container.serving.metrics import Metrics
-    from container.serving.readiness import Readiness
 
     torch.set_num_threads(1)  # this process forks, and a pool of threads does not survive that
     device = choose_device(settings.device)
     if device != "cpu":
         settings = ServeSettings.from_environment(os.environ, available_cores(), device)
     log_event("starting", device=device, settings=asdict(settings))
-    readiness = Readiness(lambda: load_predictor(settings, device))
-    if device == "cpu":
-        readiness.load()
+    held, metrics = HeldBytes(settings.max_held_mib * 2**20), Metrics(rows_for(settings))
+    models = _open_models(settings, device, metrics)
     started = time.monotonic() - _process_age_seconds()
 
     def warm_up(mark_ready: Callable[[], None]) -> None:
-        is_ready = readiness.warm_up()
+        is_ready = models.warm_up()
         mark_ready()  # also if it has failed: then a successor will not fare better
         if is_ready:
             log_event("ready", seconds_since_start=round(time.monotonic() - started, 2))
@@ -65,12 +67,29 @@ def _run(settings: ServeSettings) -> NoReturn:
             target=warm_up, args=(mark_ready,), name="warm-up", daemon=True
         ).start()  # /ping answers 503 meanwhile
 
-    held, metrics = HeldBytes(settings.max_held_mib * 2**20), Metrics(rows_for(settings))
-    app = create_app(settings, readiness, held, metrics)
+    app = create_app(settings, models, held, metrics)
     gc.collect()
     gc.freeze()  # the collector would write to every object, and so unshare the memory that workers share
     GunicornServer(app, settings, held, metrics, start_worker).run()
     raise AssertionError("gunicorn ends the process")
+
+
+def _open_models(settings: ServeSettings, device: str, metrics: "Metrics") -> "Readiness | ModelStore":
+    """The one model, on a CPU already loaded, or a store without any."""
+    from container.serving.load import layout_of, load_predictor
+    from container.serving.multi_model.store import ModelStore
+    from container.serving.readiness import Readiness
+    from container.serving.shared_cores import SharedCores
+
+    if settings.multi_model:
+        cores = SharedCores(layout_of(settings))
+        return ModelStore(
+            settings, lambda folder: load_predictor(replace(settings, model_dir=folder), device, cores), metrics
+        )
+    readiness = Readiness(lambda: load_predictor(settings, device))
+    if device == "cpu":
+        readiness.load()
+    return readiness
 
 
 def _process_age_seconds() -> float:

@@ -88,7 +88,24 @@ class ServeSettings:
     log_level: str = setting(
         "info", "debug adds /ping and the web server's own lines", choices=("debug", "info", "warning", "error")
     )
-    model_dir: Path = contract.BASE_DIR / "model"  # follows SAGEMAKER_BASE_DIR, so it has no variable of its own
+    max_models: int = setting(0, "of a multi-model endpoint: most models at a time; 0: any number", minimum=0)
+    max_models_mib: int = setting(
+        0,
+        "of a multi-model endpoint: memory of all models together; 0: 80 % of the container's, for the whole server",
+        minimum=0,
+        maximum=10_000_000,
+    )
+    full_memory: str = setting(
+        "refuse",
+        "of a multi-model endpoint, when a model does not fit: refuse: 507, and SageMaker unloads another one and asks "
+        "again; evict: the server itself unloads the models whose last use is longest ago",
+        choices=("refuse", "evict"),
+    )
+    loads: int = setting(2, "of a multi-model endpoint: models that are loaded at a time", minimum=1, maximum=64)
+    # What follows variables of SageMaker, and so has none of its own.
+    model_dir: Path = contract.BASE_DIR / "model"
+    models_dir: Path = contract.BASE_DIR / contract.MODELS_DIR
+    multi_model: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], cores: int, device: str = "cpu") -> "ServeSettings":
@@ -103,7 +120,9 @@ class ServeSettings:
         if bound is not None:
             settings = replace(settings, port=parse(cls, {"port": bound}, contract.BIND_TO_PORT_VARIABLE).port)
         base_dir = Path(environ.get(contract.BASE_DIR_VARIABLE, contract.BASE_DIR))
-        settings = replace(settings, model_dir=base_dir / "model")
+        settings = replace(settings, model_dir=base_dir / "model", models_dir=base_dir / contract.MODELS_DIR)
+        if environ.get(contract.MULTI_MODEL_VARIABLE, "").lower() == "true":
+            settings = _for_many_models(settings)
         return _share_cores(settings, cores) if device == "cpu" else _share_gpu(settings, cores)
 
 
@@ -113,6 +132,17 @@ def _check_names(given: Mapping[str, str], known: list[str]) -> None:
             close = difflib.get_close_matches(name, known, n=1) or known
             valid = ", ".join(PREFIX + valid_name.upper() for valid_name in close)
             raise SettingsError(f"No setting of the server is named {PREFIX}{name.upper()}; use {valid}.")
+
+
+def _for_many_models(settings: ServeSettings) -> ServeSettings:
+    # Models are loaded into a process, and SageMaker's requests do not say into which; a successor would have none.
+    for name, value, most in (("workers", settings.workers, 1), ("max_worker_mib", settings.max_worker_mib, 0)):
+        if value > most:
+            raise SettingsError(
+                f"{WHERE}: {name} is {value}, but with {contract.MULTI_MODEL_VARIABLE}=true one process holds all "
+                f"models; leave {PREFIX}{name.upper()} out."
+            )
+    return replace(settings, workers=1, multi_model=True)
 
 
 def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
