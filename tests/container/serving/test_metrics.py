@@ -9,10 +9,10 @@ MILLISECONDS = {f"{part}_ms": 0.0 for part in ("read", "decode", "queue", "encod
 
 
 def samples(metrics: Metrics, **description: str) -> dict[tuple[str, ...], float]:
-    """The numbers of the text, by name and the values of the labels."""
+    """The numbers of the text, by name and the values of the labels in the order of their names."""
     text = metrics.exposition(description).decode()
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -50,9 +50,9 @@ def test_latencies_are_cumulative_histograms_in_seconds_of_answered_images():
     found = samples(metrics)
     assert found[("classifier_request_seconds_count", "inference")] == 1
     assert found[("classifier_request_seconds_sum", "inference")] == 0.02
-    assert found[("classifier_request_seconds_bucket", "inference", "0.01")] == 0
-    assert found[("classifier_request_seconds_bucket", "inference", "0.025")] == 1
-    assert found[("classifier_request_seconds_bucket", "inference", "+Inf")] == 1
+    assert found[("classifier_request_seconds_bucket", "0.01", "inference")] == 0
+    assert found[("classifier_request_seconds_bucket", "0.025", "inference")] == 1
+    assert found[("classifier_request_seconds_bucket", "+Inf", "inference")] == 1
 
 
 def test_a_replaced_worker_keeps_the_counts_of_its_row_and_drops_what_was_in_flight():

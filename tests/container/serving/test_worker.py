@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -100,11 +101,7 @@ def test_requests_may_follow_each_other_without_waiting_for_answers(server, red_
     )
     with open_socket(server, both) as sock:
         answer = read_all(sock)
-    assert [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1")] == [
-        b"HTTP/1.1 200 OK",
-        b"HTTP/1.1 200 OK",
-        b"HTTP/1.1 400 BAD REQUEST",
-    ]
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"400"]
 
 
 def test_a_client_that_waits_for_100_continue_is_told_once(server, red_jpeg):
@@ -137,9 +134,8 @@ def test_what_is_no_http_request_is_refused_in_json(server, request_head, status
 def test_a_client_that_does_not_close_keeps_nobody_waiting(server):
     lingering = []
     for _ in range(5):
-        sock = open_socket(server, b"GET /ping HTTP/1.0\r\n\r\n")
-        assert sock.recv(100).startswith(b"HTTP/1.1 200 OK")
-        lingering.append(sock)
+        lingering.append(open_socket(server, b"GET /ping HTTP/1.0\r\n\r\n"))
+        assert lingering[-1].recv(100).startswith(b"HTTP/1.0 200 OK")
     start = time.monotonic()
     assert server.request("GET", "/ping")[0] == 200
     assert time.monotonic() - start < 1
@@ -167,6 +163,7 @@ def test_a_worker_over_its_memory_is_replaced_and_no_request_is_lost(start_serve
     while len(server.events("worker_retires")) < 3 and time.monotonic() < give_up:
         connection.request("POST", "/invocations", red_jpeg)
         statuses.append(read_answer(connection)[0])
+    connection.close()
     assert len(server.events("worker_retires")) >= 3
     assert set(statuses) == {200}
     assert len(statuses) > 10
