@@ -24,7 +24,7 @@ class Plan:
     num_slow: int = 200  # callers that send a byte per second
     slow_seconds: float  # longest that they are watched
     num_kills: int
-    replace_seconds: float  # longest wait for a new worker to answer
+    replace_seconds: float  # longest wait for a new worker to answer; more than the goal
     soak_seconds: float
     memory_gib: tuple[int, ...] = (1, 2, 3)  # of serverless endpoints
 
