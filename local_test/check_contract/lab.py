@@ -96,20 +96,18 @@ class Lab:
         given = {**self.subject.training.hyperparameters, **(hyperparameters or {})}
         return TrainingJob(self.new_folder(name), self.subject, given)
 
-    def finish(self, job: TrainingJob, *command: str) -> FinishedJob:
-        """Run the job to its end. Raises NotStartedError if that takes too long."""
-        with job.start(self.engine, *command) as container:
-            seconds = container.wait(self.subject.training.seconds)
-            if seconds is None:
-                raise NotStartedError(
-                    f"train still ran after {self.subject.training.seconds:.0f} s: {container.last_words()}"
-                )
-            log = "".join(container.logs())
-            return FinishedJob(job, container.exit_status, seconds, log, container.last_words())
+    def wait_for(self, job: TrainingJob, container: Container) -> FinishedJob:
+        """The job once it has ended. Raises NotStartedError if that takes too long."""
+        longest = self.subject.training.seconds
+        seconds = container.wait(longest)
+        if seconds is None:
+            raise NotStartedError(f"train still ran after {longest:.0f} s: {container.last_words()}")
+        log = "".join(container.logs())
+        return FinishedJob(job, container.exit_status, seconds, log, container.last_words())
 
     def trained(self) -> FinishedJob:
         """The job that several rows look at."""
-        return self.once("trained", lambda: self.finish(self.new_job("trained"), "train"))
+        return self.once("trained", self._train)
 
     def model_dir(self) -> Path:
         """The model to serve. Raises NotStartedError if none was given and none could be trained."""
@@ -159,6 +157,11 @@ class Lab:
     def broken_model_dir(self) -> Path:
         """The model's files with their content spoilt."""
         return self.once("broken model", self._spoil_model)
+
+    def _train(self) -> FinishedJob:
+        job = self.new_job("trained")
+        with job.start(self.engine, "train") as container:
+            return self.wait_for(job, container)
 
     def _serve(self, options: list[str], environment: Mapping[str, str]) -> Server:
         container = self.start_serving(options, environment)

@@ -49,6 +49,7 @@ class Row:
     demand: str
     source: str
     check: Check
+    unchecked: str = ""  # why no run of this tool can check it; empty for the others
 
     def run(self, lab: "Lab") -> Outcome:
         """The outcome; what a check only recommends cannot fail."""
@@ -73,7 +74,12 @@ ONLY_ON_AWS = "only on AWS: "
 
 def only_on_aws(row_id: str, mode: Mode, demand: str, source: str, reason: str) -> Row:
     """A row that no machine outside AWS can check, and why."""
-    return Row(row_id, mode, True, demand, source, lambda _: not_applicable(f"{ONLY_ON_AWS}{reason}"))
+    return unchecked(row_id, mode, demand, source, f"{ONLY_ON_AWS}{reason}")
+
+
+def unchecked(row_id: str, mode: Mode, demand: str, source: str, reason: str) -> Row:
+    """A row that is only told about, and why."""
+    return Row(row_id, mode, True, demand, source, lambda _: not_applicable(reason), reason)
 
 
 def passed(seen: str) -> Outcome:

@@ -41,11 +41,13 @@ ACCEPTS = ("application/json", "text/csv", "*/*")
     sources.HOSTING,
 )
 def invoke(lab: Lab) -> Outcome:
-    answers = [lab.server().invoke(lab.subject.request) for _ in range(NUM_REQUESTS)]
-    bad = next((answer for answer in answers if answer.status != 200 or answer.seconds > ANSWER_SECONDS), None)
-    if bad is not None:
-        return failed(f"{bad}: {shown(bad)}")
-    times = sorted(answer.seconds for answer in answers)
+    times = []
+    for _ in range(NUM_REQUESTS):
+        answer = lab.server().invoke(lab.subject.request)
+        if answer.status != 200 or answer.seconds > ANSWER_SECONDS:
+            return failed(f"{answer}: {shown(answer)}")
+        times.append(answer.seconds)
+    times.sort()
     return passed(f"200 in {duration(times[NUM_REQUESTS // 2])}, at worst {duration(times[-1])}")
 
 

@@ -95,7 +95,7 @@ def metric(lab: Lab) -> Outcome:
     sources.TRAINING_STATUS,
 )
 def failure_status(lab: Lab) -> Outcome:
-    found = failing(lab, "train")
+    found = failing(lab)
     seen = f"empty channels: exit status {found.exit_status} after {duration(found.seconds)}"
     return judged(found.exit_status not in (0, KILLED), seen)
 
@@ -107,7 +107,7 @@ def failure_status(lab: Lab) -> Outcome:
     sources.TRAINING_STATUS,
 )
 def failure_file(lab: Lab) -> Outcome:
-    text = failing(lab, "train").job.failure()
+    text = failing(lab).job.failure()
     begin = text[:FAILURE_LIMIT].strip()
     return judged(
         bool(begin), f"{len(text)} characters: {begin[:100]}" if begin else "no failure file, or an empty one"
@@ -121,7 +121,7 @@ def failure_file(lab: Lab) -> Outcome:
     sources.SDK_TRAIN,
 )
 def default_command(lab: Lab) -> Outcome:
-    named, unnamed = failing(lab, "train"), failing(lab)
+    named, unnamed = failing(lab), failing_without_command(lab)
     same = unnamed.exit_status == named.exit_status and unnamed.job.failure() == named.job.failure()
     told = "the same failure as `train`'s" if same else f"not what `train` does: {unnamed.last_words}"
     return judged(same and unnamed.exit_status != 0, f"exit status {unnamed.exit_status}, {told}")
@@ -148,10 +148,20 @@ def clean_up(lab: Lab) -> Outcome:
     )
 
 
-def failing(lab: Lab, *command: str) -> FinishedJob:
-    """A job on empty channels, started with this command."""
-    name = "-".join(["failing", *command])
-    return lab.once(name, lambda: lab.finish(lab.new_job(name).empty_channels(), *command))
+def failing(lab: Lab) -> FinishedJob:
+    """A job on empty channels."""
+    return lab.once("failing", lambda: fail_twice(lab))[0]
+
+
+def failing_without_command(lab: Lab) -> FinishedJob:
+    return lab.once("failing", lambda: fail_twice(lab))[1]
+
+
+def fail_twice(lab: Lab) -> tuple[FinishedJob, FinishedJob]:
+    """With `train` and with no command, at the same time, as both have to be waited for."""
+    named, unnamed = (lab.new_job(name).empty_channels() for name in ("failing", "failing-by-default"))
+    with named.start(lab.engine, "train") as first, unnamed.start(lab.engine) as second:
+        return lab.wait_for(named, first), lab.wait_for(unnamed, second)
 
 
 fast_file = only_on_aws(
