@@ -15,7 +15,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-reliability bench-check clean
+.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-reliability bench-check clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ setup-dev: .venv/ready-dev ## the same, and what tests, benchmarks and the SageM
 demo: .venv/ready ## images -> training -> server -> labels, without AWS or Docker; DATA=folder for your own images
 	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
 test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n logical --dist loadgroup --cov --cov-report=term:skip-covered
 
 ## Data
 sample: .venv/ready ## draw the sample data set into data/sample
@@ -35,8 +35,12 @@ data: .venv/ready ## fetch and check the original dogImages.zip (1.1 GB; goes on
 	$(BIN)/python -m local_test.dog_images
 
 ## The image
-build: ## build the image on the AWS base; BASE=local: on a stand-in built here, BASE=name: on any other
+build: ## build the image on the AWS base; BASE=local: on a stand-in built here, BASE=name@sha256:...: on any other
 	$(PYTHON) docker/build.py --tag $(IMAGE) $(if $(BASE),--base $(BASE))
+sbom: .venv/ready-dev ## list all that is in IMAGE as CycloneDX JSON, in build/sbom.json
+	$(BIN)/python docker/sbom.py --image $(IMAGE) --output build/sbom.json
+audit: .venv/ready-dev ## known vulnerabilities of what IMAGE installs; ARGS="--database all.zip": without a network
+	$(BIN)/python docker/audit.py $(ARGS)
 train: .venv/ready ## train DATA in the image, into RUN; PARAMETERS="-p num_epochs=3" sets hyperparameters
 	$(BIN)/python -m local_test.train_local $(DATA) --run $(RUN) --image $(IMAGE) $(PARAMETERS)
 serve: .venv/ready ## serve RUN's model from the image on PORT
@@ -73,6 +77,7 @@ bench-training: .venv/ready-dev ## training, loading and tuning beside plain PyT
 	$(BIN)/python -m bench training tuning loader decoders $(ARGS)
 bench-reliability: .venv/ready-dev ## overload and faults, each with a figure and its limit; a quarter of an hour
 	IMAGE=$(IMAGE) $(BIN)/python -m bench reliability $(ARGS)
+	$(BIN)/python -m bench.reliability.document
 bench-check: .venv/ready-dev ## measure anew, shorter; fails where a ratio to a peer is lower than in bench/results
 	$(BIN)/python -m bench --check $(ARGS)
 clean: ## remove what was made here: environment, runs and sample data (not data/dogImages)
