@@ -125,8 +125,12 @@ class ModelStore:
             )
         return models[:size], models[size - 1].name if len(models) > size else ""
 
+    def __len__(self) -> int:
+        return len(self._models)
+
     def describe(self) -> dict[str, int]:
-        return {"models": len(self._models), **self._budget.describe()}
+        """How many models there are, what they take, and what they may take."""
+        return {"models": len(self), **self._budget.describe()}
 
     @property
     def description(self) -> dict[str, str]:
@@ -178,7 +182,8 @@ class ModelStore:
             load.set_exception(failure)
             return
         self._metrics.count_load("loaded")
-        log_event("model_ready", name=name, url=url, seconds=round(time.monotonic() - started, 2), memory=self.describe())
+        seconds = round(time.monotonic() - started, 2)
+        log_event("model_ready", name=name, url=url, seconds=seconds, memory=self.describe())
         load.set_result(None)
 
     def _try(self, name: str, url: str, folder: Path) -> RequestError | None:
