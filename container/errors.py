@@ -7,6 +7,7 @@ UserError
 ├── PretrainedError    weights that cannot be had or do not fit
 ├── CheckpointError    a checkpoint that belongs to another job
 ├── TrainingError      training that cannot go on
+│   └── DivergenceError    as its loss or its weights are no finite numbers
 ├── ArtifactError      a model artifact that cannot be loaded
 └── RequestError       a request to the server, with its HTTP status and a stable code
 """
@@ -41,6 +42,10 @@ class CheckpointError(UserError):
 
 
 class TrainingError(UserError):
+    pass
+
+
+class DivergenceError(TrainingError):
     pass
 
 

@@ -8,7 +8,7 @@ A process that starts after the mark sees the mark.
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +45,10 @@ def listening() -> Iterator[StopRequest]:
     folder = os.environ.get(FOLDER_VARIABLE)
     own = Path(folder, str(os.getpid())) if folder else None
     if own is not None:
-        own.touch()
+        try:
+            own.touch()
+        except OSError as error:  # a full disk
+            print(f"This process will not be told to stop: {own} cannot be written ({error.strerror}).", flush=True)
         request.is_set = own.with_name(MARK).exists()
     try:
         yield request
@@ -57,11 +60,20 @@ def listening() -> Iterator[StopRequest]:
 
 
 def pass_on(folder: Path) -> None:
-    """Tell every training process, started or yet to start, to stop: the launcher's answer to SIGTERM."""
-    (folder / MARK).touch()
-    for entry in folder.iterdir():
-        if entry.name.isdigit():
-            try:
-                os.kill(int(entry.name), signal.SIGTERM)
-            except ProcessLookupError:
-                continue
+    """Tell every training process, started or yet to start, to stop: the launcher's answer to SIGTERM.
+
+    An error would end the launcher, wherever the signal has interrupted it.
+    """
+    with suppress(OSError):  # a full disk, on which those that run are still told; or all is over
+        (folder / MARK).touch()
+    for pid in listeners(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def listeners(folder: Path) -> list[int]:
+    """Processes that listen, or were ended before they could say that they no longer do."""
+    try:
+        return [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
+    except OSError:
+        return []

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,14 +157,23 @@ class JobFolder:
 
 
 class TrainingProcess:
-    """`container.training.run.main` in a process that may be told to signal itself, or be signalled."""
+    """`container.training.run.main` in a process that may be told to have a fault, to signal itself, or be signalled.
+
+    `fault_before` is (`module:name` of what happens, that of a function, a call of it counted from 1).
+    """
 
     def __init__(
-        self, folder: JobFolder, log: Path, signal_before: tuple[int, str, int] | None = None, **variables: object
+        self,
+        folder: JobFolder,
+        log: Path,
+        signal_before: tuple[int, str, int] | None = None,
+        fault_before: tuple[str, str, int] | None = None,
+        **variables: object,
     ) -> None:
         self.log = log
         environ = {**folder.environ, **{name: str(value) for name, value in variables.items()}}
-        self._process: ForkServerProcess = _FORK_SERVER.Process(target=_train, args=(environ, str(log), signal_before))
+        arguments = (environ, str(log), signal_before, fault_before)
+        self._process: ForkServerProcess = _FORK_SERVER.Process(target=_train, args=arguments)
         self._process.start()
 
     def wait(self, timeout_seconds: float = 100) -> int:
@@ -192,17 +202,27 @@ class TrainingProcess:
             time.sleep(0.002)
 
 
-def _train(environ: dict[str, str], log: str, signal_before: tuple[int, str, int] | None) -> None:
+def _train(
+    environ: dict[str, str],
+    log: str,
+    signal_before: tuple[int, str, int] | None,
+    fault_before: tuple[str, str, int] | None,
+) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.environ.update(environ)
     multiprocessing.set_start_method("fork", force=True)  # as in a process that comes from no fork server
     cores = importlib.import_module("container.cores")
-    cores._quota = lambda: int(environ.get("CORES", 1))  # type: ignore[attr-defined]  # as `docker run --cpus 1` does
+    cores._quota_v2 = lambda _: float(environ.get("CORES", 1))  # type: ignore[attr-defined]  # as `docker run --cpus 1`
     _make_checkpoints_frequent()
     if signal_before is not None:
-        _arrange_signal(*signal_before)
+        number, function, call = signal_before
+        _do_before(lambda: os.kill(os.getpid(), number), function, call)
+    if fault_before is not None:
+        fault, function, call = fault_before
+        owner, name = _find(fault)
+        _do_before(getattr(owner, name), function, call)
     sys.exit(run.main())
 
 
@@ -213,18 +233,24 @@ def _make_checkpoints_frequent() -> None:
     loop.time = SimpleNamespace(monotonic=lambda: next(ticks))  # type: ignore[attr-defined]
 
 
-def _arrange_signal(number: int, function: str, call: int) -> None:
-    """Send this process a signal just before the given call (counted from 1) of `module:name`."""
-    module_name, _, path = function.partition(":")
-    *owners, name = path.split(".")
+def _find(path: str) -> tuple[Any, str]:
+    """The owner and the name of `module:name` or `module:Class.name`."""
+    module_name, _, names = path.partition(":")
+    *owners, name = names.split(".")
     owner: Any = importlib.import_module(module_name)
     for part in owners:
         owner = getattr(owner, part)
+    return owner, name
+
+
+def _do_before(act: Callable[[], object], function: str, call: int) -> None:
+    """Act just before the given call (counted from 1) of `module:name`."""
+    owner, name = _find(function)
     original, calls = getattr(owner, name), iter(range(1, 1 << 30))
 
-    def signal_and_call(*args: Any, **kwargs: Any) -> Any:
+    def act_and_call(*args: Any, **kwargs: Any) -> Any:
         if next(calls) == call:
-            os.kill(os.getpid(), number)
+            act()
         return original(*args, **kwargs)
 
-    setattr(owner, name, signal_and_call)
+    setattr(owner, name, act_and_call)

@@ -4,9 +4,12 @@ A channel is a folder with one folder of images per class (ImageFolder). Nothing
 """
 
 import hashlib
+import os
+import stat
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from multiprocessing import get_context
@@ -52,9 +55,10 @@ class Channel:
 
 def split_roots(train_root: Path, valid_root: Path | None, test_root: Path | None) -> dict[str, Path]:
     """Folder per split. A single channel that holds train/ and valid/ or test/ folders is a data set by itself."""
-    parts = {name: train_root / name for name in SPLIT_FOLDERS if (train_root / name).is_dir()}
-    if "train" in parts and len(parts) > 1 and len(parts) == len(_class_folders(train_root)):
-        return parts
+    with _sentences("train"):
+        parts = {name: train_root / name for name in SPLIT_FOLDERS if (train_root / name).is_dir()}
+        if "train" in parts and len(parts) > 1 and len(parts) == len(_class_folders(train_root)):
+            return parts
     given = {"train": train_root, "valid": valid_root, "test": test_root}
     return {name: root for name, root in given.items() if root is not None}
 
@@ -72,10 +76,12 @@ def read_channel(
     """The channel's images, each decoded once to prove that it can be read, unless `readable` knows its content.
 
     `class_names` are those of the train channel, which every other channel must keep to. `stop` is called between
-    files and may raise. Raises ChannelError if a class is unknown, nothing is readable, or more than
-    `max_corrupt_share` of the files are not.
+    files and may raise. Raises ChannelError if a folder cannot be read, a class is unknown, nothing is readable, or
+    more than `max_corrupt_share` of the files are not.
     """
-    folders = _class_folders(root)
+    with _sentences(name):
+        folders = _class_folders(root)
+        listed = [_files(folder) for folder in folders]
     if not folders:
         raise ChannelError(f"Channel {name!r} ({root}) has no class folders; put one folder of images per label in it.")
     names = class_names or tuple(folder.name for folder in folders)
@@ -85,7 +91,7 @@ def read_channel(
             f"Channel {name!r} ({root}) has classes that the train channel lacks: "
             f"{', '.join(unknown[:NAMED_IN_ERROR])}; add them to train or remove them."
         )
-    found = [(path, names.index(folder.name)) for folder in folders for path in _files(folder)]
+    found = [(path, names.index(folder.name)) for folder, paths in zip(folders, listed, strict=True) for path in paths]
     readable = readable or ReadableFiles()
     known = readable.known()
     verdicts = list(_verify([path for path, _ in found], f"reading {name}", workers, stop, known))
@@ -143,9 +149,37 @@ def _class_folders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    paths = (path for path in folder.rglob("*") if path.name not in IGNORED_FILES and path.is_file())
-    # The folders below count too: a notebook leaves copies of images in .ipynb_checkpoints.
-    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    """All that may be images below a class folder, links that lead nowhere included. Raises OSError."""
+
+    def fail(error: OSError) -> None:
+        raise error  # a folder that cannot be read would otherwise count as one without images
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        # A notebook leaves copies of images in .ipynb_checkpoints.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in names if not name.startswith(".") and name not in IGNORED_FILES)
+        found += [path for path in paths if _may_be_read(path)]
+    return sorted(found)
+
+
+def _may_be_read(path: Path) -> bool:
+    """Not of a pipe or a device, which would have the job wait for ever."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # whoever reads it learns why it cannot be read
+        return True
+
+
+@contextmanager
+def _sentences(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ChannelError(
+            f"Channel {name!r}: {error.filename} cannot be read: {error.strerror}; see that the folder is there and "
+            "that its permissions let this process in."
+        ) from error
 
 
 def _verify(
@@ -159,11 +193,13 @@ def _verify(
             yield verify_image(path, known)
         return
     # Forked processes get what is known as it lies in memory, and not again with every file.
-    start = partial(ProcessPoolExecutor, mp_context=get_context("fork"), initializer=_know, initargs=(known,))
-    with start(workers) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_know, initargs=(known,))
+    try:
         for verdict in progress(pool.map(_verify_in_pool, paths, chunksize=16)):
             stop()
             yield verdict
+    finally:
+        pool.shutdown(cancel_futures=True)  # after a stop the rest of a large channel must not be read first
 
 
 _KNOWN: list[frozenset[bytes]] = []  # of a pool's process
@@ -211,4 +247,4 @@ def _fingerprint(root: Path, found: list[tuple[Path, int]], verdicts: list[tuple
 
 
 def _key(root: Path, path: Path) -> bytes:
-    return path.relative_to(root).as_posix().encode()
+    return os.fsencode(path.relative_to(root))  # names need not be UTF-8

@@ -48,7 +48,11 @@ class ImageDataset(Dataset):
             image = decode_image(path.read_bytes(), side=self.side)
         except (ImageError, OSError) as error:
             # Returned, not raised: a loader's process would bury the sentence in a traceback.
-            return ChannelError(f"{path} was readable when the job started and is no longer: {error}")
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return ChannelError(
+                f"{path} was readable when the job started and is no longer: {reason.rstrip('.')}; put it back as "
+                "it was and start again with the same checkpoints."
+            )
         # The CPU's generator alone: torch.manual_seed also notes the seed for other devices, with a stack trace.
         torch.default_generator.manual_seed(random_seed(self.seed, "augment", epoch, index))
         return self.crop(image), self.channel.labels[index], index

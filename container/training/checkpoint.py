@@ -32,7 +32,10 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     except (OSError, RuntimeError) as error:
         with suppress(OSError):  # what cannot be written cannot always be removed
             partial.unlink()
-        raise CheckpointError(f"The checkpoint {path} cannot be written: {error}; free or enlarge the disk.") from error
+        raise CheckpointError(
+            f"The checkpoint {path} cannot be written: {_reason(error)}; free or enlarge the disk, and start again "
+            "with the same folder."
+        ) from error
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -72,6 +75,16 @@ def _check_bytes(path: Path) -> None:
         damaged = archive.testzip()
     if damaged:
         raise OSError(f"{damaged} is damaged")
+
+
+def _reason(error: BaseException) -> str:
+    """The system's word for it: PyTorch says where its own file ends instead, of an error that it met on the way."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return str(error).partition("\n")[0]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,10 +1,12 @@
 """Several training processes as one: start, shards, sums and agreements. With one process everything is a no-op."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -12,7 +14,12 @@ from torch import Tensor, nn
 
 from container.errors import TrainingError
 
-JOIN_MINUTES = 15  # hosts come up late; the training toolkit waits this long for their names too
+JOIN_SECONDS = 15 * 60  # hosts come up late; the training toolkit waits this long for their names too
+# A process that ends closes its connections, which the others see at once; one whose machine or network is gone is
+# given up after this time. In it what one process does alone must come to its end: the export, a host's features.
+PATIENCE_SECONDS = 15 * 60
+SIGN_SECONDS = 60  # between signs of life of a main process that has the others wait for longer
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,25 @@ class Group:
         dist.broadcast_object_list(box, src=0, group=self.control)
         return box[0]
 
+    def made_by_main(self, make: Callable[[Callable[[], None]], T]) -> T:
+        """What `make` returns in the main process, in every process, however long it takes.
+
+        It is given a function to be called often, which has the others wait on.
+        """
+        last_sign = monotonic()
+
+        def give_sign() -> None:
+            nonlocal last_sign
+            if self.world_size > 1 and monotonic() - last_sign > SIGN_SECONDS:
+                last_sign = monotonic()
+                self.from_main((False, None))
+
+        made = (True, make(give_sign)) if self.is_main else None
+        is_made, value = self.from_main(made)
+        while not is_made:
+            is_made, value = self.from_main(None)
+        return value
+
     def wait(self) -> None:
         if self.world_size > 1:
             dist.barrier(group=self.control)
@@ -75,12 +101,14 @@ def join(rank: int, local_rank: int, world_size: int, network_interface: str) ->
         return Group(rank, local_rank, world_size, device)
     _choose_interface(network_interface)
     try:
-        timeout = timedelta(minutes=JOIN_MINUTES)
-        dist.init_process_group("nccl" if has_gpu else "gloo", timeout=timeout)
-        control = dist.new_group(backend="gloo", timeout=timeout)
+        dist.init_process_group("nccl" if has_gpu else "gloo", timeout=timedelta(seconds=JOIN_SECONDS))
+        control = dist.new_group(backend="gloo", timeout=timedelta(seconds=PATIENCE_SECONDS))
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"The {world_size} training processes did not find each other: {reason}.") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise TrainingError(
+            f"The {world_size} training processes did not find each other within {JOIN_SECONDS} s: one has ended, or "
+            f"the hosts cannot reach each other; see the others' logs ({reason})."
+        ) from error
     return Group(rank, local_rank, world_size, device, control)
 
 

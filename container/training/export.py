@@ -1,17 +1,19 @@
 """Best weights -> model.pt, proven to answer as the network did."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
 from container.data.channels import Channel
 from container.data.decode import decode_image
-from container.errors import TrainingError
+from container.errors import ImageError, TrainingError
 from container.model.artifact import load_artifact, save_artifact
 from container.model.preprocess import Preprocess
 
@@ -29,7 +31,9 @@ def export(
     preprocess, network = preprocess.cpu(), network.cpu().eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     save_artifact(path, preprocess, network, class_names, card)
-    images = [decode_image(file.read_bytes()) for file in islice(valid.files, CHECKED_IMAGES)]
+    images = list(islice(_readable(valid), CHECKED_IMAGES)) or [
+        torch.arange(256, dtype=torch.uint8).expand(3, 256, 256)
+    ]
     with torch.inference_mode():
         expected = network(preprocess(images))  # (n, K)
     difference = float((load_artifact(path).logits(images) - expected).abs().max())
@@ -39,6 +43,13 @@ def export(
             f"The exported artifact's logits differ by {difference:g} from the network's; it was removed."
         )
     return difference
+
+
+def _readable(channel: Channel) -> Iterator[Tensor]:
+    """Its images that can be read still: others are no reason to lose the model."""
+    for path in channel.files:
+        with suppress(ImageError, OSError):
+            yield decode_image(path.read_bytes())
 
 
 def versions() -> dict[str, str]:

@@ -8,47 +8,96 @@ from collections.abc import Callable
 from typing import Any
 
 from container import contract
-from container.errors import UserError
-from container.stop import Stopped
+from container.errors import TrainingError, UserError
+from container.stop import Stopped, StopRequest
 from container.training.export import export, versions
+from container.training.failure import explain
 from container.training.job import Job
 from container.training.metrics import Tally
 from container.training.results import write_metrics, write_plots, write_tables
 from container.training.variants import add_variants, remove_variants, sentence
 
 
-def finish(job: Job, stopped: bool, check: Callable[[], None]) -> None:
-    """Measure the best weights, then write the artifacts and the results. After a stop nothing more is measured.
+def measure(job: Job, stop: StopRequest) -> Tally:
+    """The best weights, which the network has from here on, on the test channel, or else the valid one.
+
+    Raises Stopped, as the time left after a stop is for the artifact.
+    """
+    job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
+    split = measured_split(job)
+    job.prepare(split, 0, stop.check)
+    return job.trainer.evaluate(job.loaders[split], lambda: stop.is_set)
+
+
+def finish(job: Job, tally: Tally | None, check: Callable[[], None]) -> None:
+    """Write the artifacts and the results of the best weights. `tally` is what `measure` returned; None after a stop.
 
     `check` raises Stopped once a stop is asked for; it is called while the variants are made, which may then be left.
     """
-    job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
-    class_names = list(job.splits["train"].class_names)
-    measured = "test" if "test" in job.splits else "valid"
-    if not stopped:
-        job.prepare(measured, 0, lambda: None)
-    tally = Tally.empty(len(class_names)) if stopped else job.trainer.evaluate(job.loaders[measured])
     if job.group.is_main:
-        write(job, class_names, measured, tally, stopped)
+        write(job, tally)
         # Of many trials one is kept, which is then trained again by itself.
-        if not stopped and job.settings.hyperparameters.precisions == "auto" and not job.settings.is_trial:
+        if tally is not None and job.settings.hyperparameters.precisions == "auto" and not job.settings.is_trial:
             write_variants(job, check)
     job.group.wait()  # a host that leaves first may take the others down with it, as in the SDK's local mode
 
 
-def write(job: Job, class_names: list[str], measured: str, tally: Tally, stopped: bool) -> None:
+def measured_split(job: Job) -> str:
+    return "test" if "test" in job.splits else "valid"
+
+
+def write(job: Job, tally: Tally | None, failure: str = "") -> None:
+    """model.pt and its results; of a job that was stopped, or failed with a sentence, without a last measurement."""
+    job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
+    class_names, measured = list(job.splits["train"].class_names), measured_split(job)
+    stopped = tally is None
+    summary = summarize(job, tally.summary() if tally is not None and measured == "test" else {}, stopped)
+    if failure:
+        summary["failure"] = failure
     remove_variants(job.settings.model_dir)
-    summary = summarize(job, {} if stopped or measured == "valid" else tally.summary(), stopped)
     model_path = job.settings.model_dir / contract.MODEL_FILE
     difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])
     summary = {**summary, "artifact_logit_difference": difference, "history": job.progress.history}
-    write_tables(job.settings.output_data_dir, summary, class_names, tally)
-    if not job.settings.is_trial:  # of many trials few are looked at, and drawing takes a tenth of a short one's time
-        write_plots(job.settings.output_data_dir, summary, class_names, tally, measured)
+    write_results(job, summary, class_names, tally or Tally.empty(len(class_names)), measured)
     print_final(summary)
-    if stopped:
+    if stopped and not failure:
         print(f"Stopped as asked; start again with the same {job.settings.checkpoint_dir} to go on.", flush=True)
     print(f"Model artifact: {model_path}\nResults: {job.settings.output_data_dir}", flush=True)
+
+
+def write_results(job: Job, summary: dict[str, Any], class_names: list[str], tally: Tally, measured: str) -> None:
+    folder = job.settings.output_data_dir
+    try:
+        write_tables(folder, summary, class_names, tally)
+    except OSError as error:
+        raise TrainingError(
+            f"The results cannot be written to {folder}: {error.strerror}; free or enlarge the disk and start again "
+            "with the same checkpoints. model.pt is complete."
+        ) from error
+    if job.settings.is_trial:  # of many trials few are looked at, and drawing takes a tenth of a short one's time
+        return
+    try:
+        write_plots(folder, summary, class_names, tally, measured)
+    except OSError as error:
+        print(
+            f"The pictures cannot be written to {folder} ({error.strerror}); metrics.json has the numbers.", flush=True
+        )
+
+
+def keep_best(job: Job, error: Exception) -> None:
+    """Write the model of the best epoch so far of a job that fails, and have its failure say so."""
+    if not job.group.is_main:
+        return
+    if not job.progress.best_epoch:
+        error.add_note("No epoch had ended before, so there is no model.")
+        return
+    name = f"the best epoch so far, {job.progress.best_epoch} of {job.settings.hyperparameters.num_epochs}"
+    try:
+        write(job, None, failure=explain(error, job.settings))
+    except (UserError, OSError, RuntimeError, MemoryError) as second:  # the failure itself is what a person must read
+        error.add_note(f"The model of {name}, cannot be written either: {second}")
+    else:
+        error.add_note(f"model.pt is that of {name}.")
 
 
 def write_variants(job: Job, check: Callable[[], None]) -> None:

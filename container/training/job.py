@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from container.cores import available_cores
 from container.data.channels import Channel
 from container.data.dataset import BatchSampler
-from container.errors import CheckpointError
+from container.errors import CheckpointError, DivergenceError
 from container.model.network import Network, OnFeatures
 from container.settings import TrainSettings
 from container.stop import Stopped
@@ -21,7 +21,7 @@ from container.training.distributed import Group
 from container.training.feature_build import feature_loaders, make_features, num_views
 from container.training.feature_keys import weights_digest
 from container.training.features import JobFeatures
-from container.training.loop import Loader, Trainer
+from container.training.loop import ADVICE, Loader, Trainer
 from container.training.metrics import Tally
 from container.training.progress import Progress
 
@@ -111,6 +111,9 @@ class Job:
             raise Stopped
 
     def save(self) -> None:
+        """Write a checkpoint. Raises DivergenceError instead if the weights are of no use: the one before must stay."""
+        if not all(bool(weights.isfinite().all()) for weights in self.changing.parameters()):
+            raise DivergenceError(f"The weights are no finite numbers after step {self.num_steps_trained}; {ADVICE}.")
         if self.group.is_main:
             with self.trainer.debugger.phase("Checkpoint", "save"):
                 state = {"identity": self._identity(), **self.progress.to_state(self.changing, self.trainer)}

@@ -7,14 +7,14 @@ as one process or under torchrun. Without it the same folder layout works, but n
 import json
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from container import contract, stop
@@ -22,10 +22,13 @@ from container.debugger.companions import companions
 from container.errors import TrainingError, UserError
 from container.settings import TrainSettings, base_dir_from, read_json
 from container.training import failure
+from container.training.memory import count_kills, settings_in_words, what_to_try
 
 SCRIPT = Path(__file__).with_name("train.py")
 PROJECT_DIR = Path(__file__).parents[2]
 HOSTS_TIMEOUT_SECONDS = 15 * 60  # the toolkit's own patience
+KILLED = (str(-signal.SIGKILL), str(128 + signal.SIGKILL))  # as the toolkit writes statuses
+TORCHRUN_FAILED = "1"  # whatever the statuses of its processes were
 # Without a job around it (`docker run IMAGE train`): one host, whose name needs no look-up.
 LONE_HOST = {"current_host": "localhost", "hosts": ["localhost"], "network_interface_name": ""}
 
@@ -33,18 +36,16 @@ LONE_HOST = {"current_host": "localhost", "hosts": ["localhost"], "network_inter
 def main() -> NoReturn:
     """Run the training job and end the process with its status: 0 done or stopped as asked, 1 failed."""
     base_dir = base_dir_from()
-    processes = Path(tempfile.mkdtemp(prefix="classifier-processes-"))
-    os.environ[stop.FOLDER_VARIABLE] = str(processes)
-    signal.signal(signal.SIGTERM, lambda *_: stop.pass_on(processes))
     try:
         (base_dir / "output" / "failure").unlink(missing_ok=True)  # of an earlier try on the same volume
-        complete_config(base_dir / "input" / "config")
-        run_toolkit(base_dir)
+        with TemporaryDirectory(prefix="classifier-processes-", ignore_cleanup_errors=True) as processes:
+            os.environ[stop.FOLDER_VARIABLE] = processes
+            signal.signal(signal.SIGTERM, lambda *_: stop.pass_on(Path(processes)))
+            complete_config(base_dir / "input" / "config")
+            run_toolkit(base_dir)
     except (UserError, OSError) as error:
         failure.report(error, base_dir / "output")
         sys.exit(1)
-    finally:
-        shutil.rmtree(processes, ignore_errors=True)
 
 
 def complete_config(config_dir: Path) -> None:
@@ -102,14 +103,19 @@ def start_script() -> None:
     wait_for_hosts(env.hosts)
     distributed = len(env.hosts) > 1 or env.num_gpus > 1
     kind = runner.TorchDistributedRunnerType if distributed else runner.ProcessRunnerType
-    beside = companions(settings, Path(os.environ[stop.FOLDER_VARIABLE])) if settings else nullcontext()
+    processes, kills = Path(os.environ[stop.FOLDER_VARIABLE]), count_kills()
+    beside = companions(settings, processes) if settings else nullcontext()
     try:
         with beside:
             # By keyword, and not through entry_point.run: that hands the torchrun runner these two in the wrong order,
             # whereupon a failed script counts as a success.
             runner.get(kind, script, env.to_cmd_args(), env.to_env_vars()).run(wait=True, capture_error=False)
     except errors.ExecuteUserScriptError as error:
-        failure.write(explain_exit(error.return_code), base_dir_from() / "output")
+        status = error.return_code
+        is_killed = status in KILLED or (status == TORCHRUN_FAILED and bool(stop.listeners(processes)))
+        death = Death(status, is_killed, is_memory=count_kills() > kills)
+        num_processes = len(env.hosts) * max(1, env.num_gpus)
+        failure.write(explain(death, settings, num_processes), base_dir_from() / "output", is_cause=is_killed)
         raise
 
 
@@ -142,8 +148,24 @@ def _resolves(host: str) -> bool:
     return True
 
 
-def explain_exit(status: str) -> str:
-    """A sentence for a training process that ended without one of its own; the toolkit gives its status as text."""
-    if status in (str(-signal.SIGKILL), str(128 + signal.SIGKILL)):
-        return "The training process was killed, most likely because memory ran out; lower batch_size or workers."
-    return f"The training process ended with status {status} before it could say why; see the log's last lines."
+@dataclass(frozen=True)
+class Death:
+    """How a training process ended that did not say so itself."""
+
+    status: str  # the toolkit gives it as text
+    is_killed: bool  # by SIGKILL, as far as can be told under torchrun
+    is_memory: bool  # the kernel says that it killed for want of memory
+
+
+def explain(death: Death, settings: TrainSettings | None, num_processes: int) -> str:
+    """A sentence for it. `settings` are those of this project's training, None for a user's own script."""
+    if not death.is_killed:
+        return (
+            f"The training process ended with status {death.status} before it could say why; see the log's last lines."
+        )
+    cause = "because the machine's memory ran out" if death.is_memory else "most likely because memory ran out"
+    if settings is None:
+        return f"The training process was killed, {cause}; take less of it, or a larger machine."
+    given = settings.hyperparameters
+    tries = what_to_try(given, num_processes)
+    return f"The training process was killed, {cause} with {settings_in_words(given)}: {tries}, or lower workers."

@@ -1,5 +1,6 @@
 """One epoch of training, and evaluation: the inner loop, with nothing about files or settings."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from container.data.dataset import Batch, BatchSampler, batches, random_seed
 from container.data.feature_loader import FeatureLoader
 from container.debugger.debugger import EVAL, TRAIN, Debugger
-from container.errors import TrainingError
+from container.errors import DivergenceError
 from container.model.preprocess import Preprocess
 from container.stop import Stopped
 from container.training.distributed import Group
@@ -23,7 +24,9 @@ from container.training.metrics import Tally
 from container.training.optimization import set_learning_rate
 
 Loader = DataLoader | FeatureLoader
-GO_ON, CHECKPOINT, STOP = 0, 1, 2  # what the processes agree on after every step; the highest wins
+# What the processes agree on after every step; the highest wins.
+GO_ON, CHECKPOINT, STOP, DIVERGED = range(4)
+ADVICE = "lower learning_rate, or set mixed_precision to no"
 
 
 @dataclass
@@ -67,7 +70,8 @@ class Trainer:
         """The epoch's sums over all processes, from the sampler's first step and the sums in `tally` on.
 
         `labels` (N,) are those of the whole channel. `save(step, tally)` writes a checkpoint; it is called when one is
-        due, and before Stopped is raised. Raises TrainingError when the loss is no longer a finite number.
+        due, and before Stopped is raised. Raises DivergenceError, in every process, once the loss of any is no longer
+        a finite number.
         """
         self.network.train()
         global_batches = sampler.global_batches()
@@ -80,9 +84,13 @@ class Trainer:
             with self.debugger.step(TRAIN):
                 with self.debugger.phase("DataLoading"):
                     slices = list(islice(parts, self.accumulation_steps))
-                self._train_step(slices, total_weight, global_step, tally)
+                loss = self._train_step(slices, total_weight, global_step, tally)
             due = time.monotonic() - saved_at > self.checkpoint_seconds
-            decision = self.group.max(STOP if stop_requested() else CHECKPOINT if due else GO_ON)
+            wish = STOP if stop_requested() else CHECKPOINT if due else GO_ON
+            decision = self.group.max(wish if math.isfinite(loss) else DIVERGED)
+            if decision == DIVERGED:
+                whose = f"is {loss}" if not math.isfinite(loss) else "of another process is no finite number"
+                raise DivergenceError(f"The training loss {whose} at step {global_step}; {ADVICE}.")
             if decision != GO_ON:
                 tally = self._combine(tally)
                 save(step + 1, tally)
@@ -93,23 +101,22 @@ class Trainer:
                     tally = Tally.empty(len(self.class_weights))
         return self._combine(tally)
 
-    def _train_step(self, parts: list[Batch], total_weight: Tensor, global_step: int, tally: Tally) -> None:
+    def _train_step(self, parts: list[Batch], total_weight: Tensor, global_step: int, tally: Tally) -> float:
+        """The sum of this process's losses, one for each part; if it is no finite number, no weight is changed."""
         torch.manual_seed(random_seed(self.seed, "step", self.group.rank, global_step))  # dropout
         set_learning_rate(self.optimizer, self.learning_rate(global_step))
+        loss = 0.0
         for number, part in enumerate(parts):
             with self._synced_only_if(number == len(parts) - 1):
-                loss = self._backward(part, total_weight, tally)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The training loss is {loss.item()} at step {global_step}; lower learning_rate, "
-                "or set mixed_precision to no."
-            )
-        with self.debugger.phase("Optimizer"):
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            self.optimizer.zero_grad(set_to_none=True)
+                loss += self._backward(part, total_weight, tally)
+        if math.isfinite(loss):
+            with self.debugger.phase("Optimizer"):
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+                self.optimizer.zero_grad(set_to_none=True)
+        return loss
 
-    def _backward(self, part: Batch, total_weight: Tensor, tally: Tally) -> Tensor:
+    def _backward(self, part: Batch, total_weight: Tensor, tally: Tally) -> float:
         device = self.group.device
         images, labels = part.images.to(device, non_blocking=True), part.labels.to(device, non_blocking=True)
         autocast = torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32)
@@ -122,8 +129,9 @@ class Trainer:
         loss = mean * (weight / total_weight) * self.group.world_size
         with self.debugger.phase("Backward"):
             self.scaler.scale(loss).backward()
-            tally.add(mean.item() * weight.item(), weight.item(), logits.detach(), labels)  # waits for the GPU's work
-        return mean.detach()
+            value = mean.item()  # waits for the GPU's work
+            tally.add(value * weight.item(), weight.item(), logits.detach(), labels)
+        return value
 
     def _inputs(self, images: Tensor) -> Tensor:
         """Images, uint8 (n, 3, S, S), normalised; features (n, D) as they are."""
@@ -143,17 +151,22 @@ class Trainer:
         yield from tqdm(steps, what, total=total, initial=first, unit="step", disable=silent, leave=False)
 
     @torch.inference_mode()
-    def evaluate(self, loader: Loader, check: Callable[[], None] = lambda: None) -> Tally:
-        """Sums over all processes of an evaluation channel, in full precision. `check` may raise between batches."""
+    def evaluate(self, loader: Loader, stop_requested: Callable[[], bool] = lambda: False) -> Tally:
+        """Sums over all processes of an evaluation channel, in full precision.
+
+        Raises Stopped, in all processes alike, if any of them is asked to stop between two batches.
+        """
         network = self.unwrapped
         self.group.average_buffers(network)
         network.eval()
         tally = Tally.empty(len(self.class_weights))
         parts = batches(loader)
-        for _ in range(len(loader)):
-            check()
-            with self.debugger.step(EVAL):
-                self._evaluate_batch(network, parts, tally)
+        for number in range(self.group.max(len(loader))):  # the shards of some processes may have a batch more
+            if self.group.max(int(stop_requested())):
+                raise Stopped
+            if number < len(loader):
+                with self.debugger.step(EVAL):
+                    self._evaluate_batch(network, parts, tally)
         return self._combine(tally)
 
     def _evaluate_batch(self, network: nn.Module, parts: Iterator[Batch], tally: Tally) -> None:

@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import math
 import time
 
 from container import contract
 from container.cores import available_cores
+from container.errors import DivergenceError
 from container.settings import TrainSettings, base_dir_from
 from container.stop import Stopped, StopRequest, listening
 from container.training import distributed, failure
 from container.training.debugging import start_debugging
-from container.training.finish import finish
+from container.training.finish import finish, keep_best, measure
 from container.training.job import Job
+from container.training.loop import ADVICE
 from container.training.metrics import Tally
 from container.training.optimization import choose_backends
 from container.training.splits import load_splits
@@ -19,14 +22,15 @@ from container.training.splits import load_splits
 
 def main() -> int:
     """Run the job; the exit status. A failure leaves its sentence in the failure file."""
-    output_dir = base_dir_from() / "output"
+    settings = None
     with listening() as stop:
         try:
-            train(TrainSettings.read(), stop)
+            settings = TrainSettings.read()
+            train(settings, stop)
         except Stopped:
             print("Stopped as asked, before there was anything to export.", flush=True)
         except Exception as error:  # the top of the process
-            failure.report(error, output_dir)
+            failure.report(error, base_dir_from() / "output", settings)
             return 1
         finally:
             distributed.leave()
@@ -40,19 +44,27 @@ def train(settings: TrainSettings, stop: StopRequest) -> None:
         print("Settings: " + json.dumps(dataclasses.asdict(settings), default=str), flush=True)
     splits = load_splits(settings, group, stop.check)
     job = Job.start(settings, group, splits)
-    stopped = False
+    tally = None
     try:
-        if settings.hyperparameters.debugger:
+        run_epochs(job, stop)
+        tally = measure(job, stop)
+    except Stopped:
+        if job.progress.epoch == 0 and job.progress.step == 0:
+            raise
+    except Exception as error:
+        keep_best(job, error)
+        raise
+    finish(job, tally, stop.check)
+
+
+def run_epochs(job: Job, stop: StopRequest) -> None:
+    try:
+        if job.settings.hyperparameters.debugger:
             start_debugging(job)
         while not job.is_done:
             run_epoch(job, stop)
-    except Stopped:
-        stopped = True
-        if job.progress.epoch == 0 and job.progress.step == 0:
-            raise
     finally:
         job.trainer.debugger.close()  # after a failure too; and a network with hooks cannot be exported
-    finish(job, stopped, stop.check)
 
 
 def run_epoch(job: Job, stop: StopRequest) -> None:
@@ -67,11 +79,12 @@ def run_epoch(job: Job, stop: StopRequest) -> None:
     )
     seconds = time.perf_counter() - started
     try:
-        # Several processes must agree before one of them stops; they do after every training step.
-        valid = trainer.evaluate(job.loaders["valid"], stop.check if job.group.world_size == 1 else lambda: None)
+        valid = trainer.evaluate(job.loaders["valid"], lambda: stop.is_set)
     except Stopped:
         job.save_inside_epoch(job.steps_per_epoch, tally)
         raise
+    if not math.isfinite(valid.loss):
+        raise DivergenceError(f"The validation loss is {valid.loss} after epoch {progress.epoch + 1}; {ADVICE}.")
     progress.end_epoch(epoch_record(job, tally, valid, (tally.num_examples - first_count) / seconds), job.changing)
     if job.group.is_main:
         print_epoch(progress.history[-1], progress.epoch, job.settings.hyperparameters.num_epochs)

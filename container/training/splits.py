@@ -1,5 +1,6 @@
 """The job's channels -> its train, valid and test data, read once and agreed on by every process."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from container.data.channels import Channel, read_channel, split_channel, split_
 from container.data.readable_files import ReadableFiles
 from container.errors import ChannelError
 from container.settings import TrainSettings
+from container.stop import Stopped
 from container.training.distributed import Group
 
 
@@ -16,18 +18,22 @@ def load_splits(settings: TrainSettings, group: Group, stop: Callable[[], None])
     """Channel per split: `train` and `valid` always, `test` where the job has one.
 
     The main process reads and checks them for all, the others only see that their host holds the same files.
-    Raises ChannelError in every process alike.
+    Raises ChannelError or Stopped in every process alike.
     """
-    outcome: dict[str, Channel] | ChannelError | None = None
-    if group.is_main:
+
+    def read(give_sign: Callable[[], None]) -> dict[str, Channel] | ChannelError | Stopped:
+        def check() -> None:
+            stop()
+            give_sign()
+
         try:
-            outcome = _read_splits(settings, stop)
-        except ChannelError as error:
-            outcome = error
-    outcome = group.from_main(outcome)
-    if isinstance(outcome, ChannelError):
+            return _read_splits(settings, check)
+        except (ChannelError, Stopped) as error:
+            return error
+
+    outcome = group.made_by_main(read)
+    if isinstance(outcome, ChannelError | Stopped):
         raise outcome
-    assert outcome is not None
     if settings.hosts.index(settings.current_host) > 0:
         _check_same_files(outcome)
     return outcome
@@ -35,6 +41,7 @@ def load_splits(settings: TrainSettings, group: Group, stop: Callable[[], None])
 
 def _read_splits(settings: TrainSettings, stop: Callable[[], None]) -> dict[str, Channel]:
     hyperparameters = settings.hyperparameters
+    _refuse_files(settings.base_dir / "input" / "data")
     train_root = settings.channel(contract.TRAIN_CHANNELS)
     if train_root is None:
         found = ", ".join(settings.channels) or "none"
@@ -64,6 +71,17 @@ def _read_splits(settings: TrainSettings, stop: Callable[[], None]) -> dict[str,
     return splits
 
 
+def _refuse_files(data_dir: Path) -> None:
+    """A channel that is no folder would count as one that is not there."""
+    for name in (*contract.TRAIN_CHANNELS, *contract.VALID_CHANNELS, *contract.TEST_CHANNELS):
+        path = data_dir / name
+        if os.path.lexists(path) and not path.is_dir():
+            what = "a link to nothing" if path.is_symlink() and not path.exists() else "a file"
+            raise ChannelError(
+                f"Channel {name!r} ({path}) is {what}; it must be a folder that holds one folder of images per label."
+            )
+
+
 def _describe(channel: Channel) -> None:
     print(f"Channel {channel.name}: {len(channel)} images of {len(channel.class_names)} classes.", flush=True)
     for path, reason in channel.unreadable:
@@ -74,9 +92,16 @@ def _describe(channel: Channel) -> None:
 
 
 def _check_same_files(splits: dict[str, Channel]) -> None:
-    missing: list[Path] = [path for channel in splits.values() for path in channel.files if not path.is_file()]
+    missing: list[Path] = [path for channel in splits.values() for path in channel.files if not _is_file(path)]
     if missing:
         raise ChannelError(
             f"This host lacks {len(missing)} of the first host's images, such as {missing[0]}; "
             "give every channel the distribution FullyReplicated."
         )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be entered
+        return False

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from container.stop import FOLDER_VARIABLE, Stopped, listening, pass_on
+from container.stop import FOLDER_VARIABLE, Stopped, listeners, listening, pass_on
 
 
 @pytest.fixture
@@ -65,6 +66,38 @@ def test_a_process_that_has_died_without_a_word_does_not_stop_the_others(folder:
     with listening() as request:
         pass_on(folder)
         assert request.is_set
+
+
+def test_a_signal_after_the_end_and_one_on_a_full_disk_do_no_harm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pass_on(folder / "gone")  # the launcher has removed it
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with listening() as request:
+        monkeypatch.setattr(Path, "touch", full)
+        pass_on(folder)
+        assert request.is_set
+
+
+def test_a_full_disk_does_not_keep_a_process_from_starting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, "/proc/none")
+    with listening() as request:
+        assert not request.is_set
+    assert "This process will not be told to stop: /proc/none/" in capsys.readouterr().out
+
+
+def test_those_that_did_not_say_that_they_end_are_still_listed(folder: Path) -> None:
+    (folder / "123").touch()
+    pass_on(folder / "other")
+    with listening():
+        assert sorted(listeners(folder)) == sorted([123, os.getpid()])
+    assert listeners(folder) == [123]
+    assert listeners(folder / "gone") == []
 
 
 def test_without_a_launcher_signals_still_count(monkeypatch: pytest.MonkeyPatch) -> None:

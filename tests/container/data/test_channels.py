@@ -1,12 +1,16 @@
 import hashlib
+import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from container.data.channels import Channel, read_channel, split_channel, split_roots
 from container.errors import ChannelError
 from container.stop import Stopped
+from tests.as_nobody import as_nobody
 from tests.job_folder import CLASS_NAMES, write_class_folders, write_picture
 
 
@@ -96,6 +100,66 @@ def test_a_file_that_may_not_be_read_is_reported(root: Path) -> None:
     dangling.symlink_to("/proc/self/mem")  # a file that even root cannot read from its start
     reasons = dict(read(root, max_corrupt_share=0.5).unreadable)
     assert reasons[dangling].startswith("cannot be read: ")
+
+
+def test_links_that_lead_nowhere_are_reported_and_not_passed_over(root: Path) -> None:
+    folder = root / CLASS_NAMES[0]
+    (folder / "broken.jpg").symlink_to(folder / "gone.jpg")
+    (folder / "circle.jpg").symlink_to(folder / "circle.jpg")
+    channel = read(root, max_corrupt_share=0.5)
+    assert dict(channel.unreadable) == {
+        folder / "broken.jpg": "cannot be read: No such file or directory",
+        folder / "circle.jpg": "cannot be read: Too many levels of symbolic links",
+    }
+    with pytest.raises(ChannelError, match=r"2 of 14 files are not .*/broken\.jpg: cannot be read: No such file"):
+        read(root)
+
+
+def test_a_link_to_a_picture_is_a_picture_and_one_to_a_folder_above_no_endless_way(root: Path) -> None:
+    folder = root / CLASS_NAMES[0]
+    (folder / "linked.jpg").symlink_to(folder / "000.jpg")
+    (folder / "up").symlink_to(root)
+    assert read(root).counts()[CLASS_NAMES[0]] == 5
+
+
+def test_a_pipe_is_no_example_and_nothing_waits_for_it(root: Path) -> None:
+    os.mkfifo(root / CLASS_NAMES[0] / "pipe.jpg")
+    assert len(read(root)) == 12
+
+
+def test_a_name_that_is_no_text_is_read_like_any_other(root: Path) -> None:
+    channel = read(root)
+    path = root / CLASS_NAMES[0] / os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy(root / CLASS_NAMES[0] / "000.jpg", path)
+    assert path in read(root).files
+    assert read(root).fingerprint != channel.fingerprint
+
+
+@pytest.mark.parametrize("closed", ["", CLASS_NAMES[0], f"{CLASS_NAMES[0]}/below"])
+def test_a_folder_that_may_not_be_read_is_named_and_does_not_count_as_empty(closed: str) -> None:
+    with TemporaryDirectory() as folder:  # which everybody may enter, unlike pytest's
+        Path(folder).chmod(0o755)
+        root = write_class_folders(Path(folder, "train"), 1)
+        (root / CLASS_NAMES[0] / "below").mkdir()
+        (root / closed).chmod(0)
+        with as_nobody(), pytest.raises(ChannelError) as caught:
+            read(root)
+        assert str(caught.value) == (
+            f"Channel 'train': {root / closed} cannot be read: Permission denied; see that the folder is there and that"
+            " its permissions let this process in."
+        )
+        with as_nobody(), pytest.raises(ChannelError) if not closed else nullcontext():
+            split_roots(root, None, None)
+
+
+def test_a_picture_that_may_not_be_read_is_reported(root: Path) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        root = write_class_folders(Path(folder, "train"), 2)
+        (root / CLASS_NAMES[0] / "000.jpg").chmod(0)
+        with as_nobody():
+            channel = read(root, max_corrupt_share=0.5)
+        assert channel.unreadable == ((root / CLASS_NAMES[0] / "000.jpg", "cannot be read: Permission denied"),)
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "._000.jpg", ".gitkeep", "Thumbs.db", "desktop.ini"])
@@ -201,6 +265,26 @@ def test_a_stop_is_asked_for_between_files(root: Path) -> None:
     with pytest.raises(Stopped):
         read(root, stop=stop)
     assert len(calls) == 3
+
+
+def test_after_a_stop_the_rest_of_a_large_channel_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_class_folders(tmp_path / "train", {CLASS_NAMES[0]: 1})
+    for number in range(400):
+        (root / CLASS_NAMES[0] / f"{number}.jpg").touch()
+    read_files = tmp_path / "read"
+    read_files.mkdir()
+
+    def note(path: Path, _: frozenset[bytes] = frozenset()) -> tuple[str, bytes]:
+        (read_files / path.name).touch()
+        return "", b""
+
+    def stop() -> None:
+        raise Stopped
+
+    monkeypatch.setattr("container.data.channels.verify_image", note)
+    with pytest.raises(Stopped):
+        read(root, stop=stop, workers=1)
+    assert len(list(read_files.iterdir())) < 200  # a few chunks were under way
 
 
 def test_a_split_takes_its_share_of_every_class(tmp_path: Path) -> None:

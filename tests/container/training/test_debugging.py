@@ -10,8 +10,8 @@ from smdebug.core.modes import ModeKeys
 from smdebug.trials import create_trial
 
 from container import contract
+from tests.container.training.resumed_jobs import assert_same_job
 from tests.container.training.test_distributed import start_two
-from tests.container.training.test_resume import assert_same_job
 from tests.job_folder import JobFolder
 
 LOSS = "CrossEntropyLoss_output_0"

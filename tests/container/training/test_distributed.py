@@ -9,7 +9,9 @@ import torch.nn.functional as F
 
 from container.data.channels import read_channel
 from container.data.decode import decode_image
+from container.errors import TrainingError
 from container.model.artifact import load_artifact
+from container.training import distributed
 from container.training.distributed import Group
 from local_test.serve_local import free_port
 from tests.job_folder import JobFolder, TrainingProcess
@@ -18,12 +20,20 @@ TOLERANCE = 1e-4
 TWO_PROCESSES_HERE = '{"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "ethwe"}'
 
 
-def start_two(folder: JobFolder, signal_before: tuple[int, str, int] | None = None) -> list[TrainingProcess]:
+def start_two(
+    folder: JobFolder,
+    signal_before: tuple[int, str, int] | None = None,
+    *,
+    fault_before: tuple[str, str, int] | None = None,
+    at: int = 1,
+) -> list[TrainingProcess]:
+    """Both processes; what is to happen happens to the one of rank `at`."""
     port = free_port()
     return [
         folder.start(
             folder.base_dir / f"rank{rank}.txt",
-            signal_before=signal_before if rank == 1 else None,
+            signal_before=signal_before if rank == at else None,
+            fault_before=fault_before if rank == at else None,
             RANK=rank,
             LOCAL_RANK=rank,
             WORLD_SIZE=2,
@@ -106,11 +116,46 @@ def test_a_persons_mistake_ends_both_processes_with_the_same_sentence(job_folder
     assert all(job_folder.failure in process.output for process in processes)
 
 
+def test_processes_that_do_not_meet_say_so_within_the_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(distributed, "JOIN_SECONDS", 1)
+    with pytest.raises(
+        TrainingError, match="The 2 training processes did not find each other within 1 s: one has ended"
+    ):
+        distributed.join(0, 0, 2, "lo")
+
+
+class Recorded(Group):
+    """A group whose main process's words are written down for the other one."""
+
+    words: list[object] = []
+
+    def from_main(self, value: object) -> object:
+        if self.is_main:
+            self.words.append(value)
+        return value if self.is_main else self.words.pop(0)
+
+
+@pytest.mark.parametrize("num_signs", [0, 3])
+def test_others_wait_for_the_main_process_for_as_long_as_it_gives_signs(
+    monkeypatch: pytest.MonkeyPatch, num_signs: int
+) -> None:
+    monkeypatch.setattr(distributed, "SIGN_SECONDS", -1)
+    main, other = (Recorded(rank, rank, 2, torch.device("cpu")) for rank in range(2))
+    assert main.made_by_main(lambda give_sign: [give_sign() for _ in range(num_signs)]) == [None] * num_signs
+    assert len(main.words) == num_signs + 1
+    made = other.made_by_main(lambda _: pytest.fail("only the main process makes it"))
+    assert made == [None] * num_signs
+    assert main.words == []
+
+
 def test_one_process_needs_no_agreement() -> None:
     group = Group(0, 0, 1, torch.device("cpu"))
     values = torch.tensor([1.0, 2.0])
     assert torch.equal(group.sum(values), values)
     assert group.max(2) == 2
     assert group.from_main("value") == "value"
+    assert group.made_by_main(lambda give_sign: give_sign() or "value") == "value"
     assert group.is_main
     group.wait()

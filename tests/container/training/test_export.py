@@ -56,6 +56,16 @@ def test_a_network_that_answers_with_no_numbers_is_refused(tmp_path: Path, valid
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_pictures_that_cannot_be_read_any_more_cost_no_model(tmp_path: Path, valid: Channel) -> None:
+    valid.files[0].unlink()
+    valid.files[1].write_bytes(b"no picture")
+    assert export(tmp_path / "model.pt", Preprocess(32), make_network(), ["a", "b", "c"], {}, valid) < 1e-3
+    for path in valid.files:
+        path.unlink(missing_ok=True)
+    assert export(tmp_path / "model.pt", Preprocess(32), make_network(), ["a", "b", "c"], {}, valid) < 1e-3
+    assert load_artifact(tmp_path / "model.pt").class_names == ["a", "b", "c"]
+
+
 def test_the_versions_are_those_that_run() -> None:
     assert versions()["torch"] == torch.__version__
     assert {"python", "torchvision"} <= versions().keys()

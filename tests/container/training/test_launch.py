@@ -15,8 +15,8 @@ from container import contract
 from container.errors import TrainingError
 from container.training import launch
 from container.training.checkpoint import checkpoints
-from container.training.launch import complete_config, explain_exit
-from tests.container.training.test_resume import assert_same_job
+from container.training.launch import Death, complete_config, explain
+from tests.container.training.resumed_jobs import assert_same_job
 from tests.job_folder import CLASS_NAMES, JobFolder
 
 # Long enough to be stopped after the first epoch, on any machine.
@@ -129,7 +129,9 @@ def test_a_training_process_that_is_killed_leaves_a_sentence(job_folder: JobFold
     os.kill(int(entry.name), signal.SIGKILL)
     status, output = finish(process)
     assert status != 0, output
-    assert_one_sentence(job_folder, "The training process was killed, most likely because memory ran out")
+    assert_one_sentence(
+        job_folder, "The training process was killed, most likely because memory ran out with batch_size=8"
+    )
     assert list(tmp_path.glob("classifier-processes-*")) == []
 
 
@@ -187,14 +189,28 @@ def test_two_hosts_train_what_one_host_trains(new_job_folder: Callable[[str], Jo
     assert not jobs[1].model_path.exists()  # one host writes the artifact
 
 
-@pytest.mark.parametrize("status", ["-9", "137"])
-def test_a_death_by_sigkill_is_explained(status: str) -> None:
-    assert explain_exit(status).startswith("The training process was killed, most likely because memory ran out")
+@pytest.mark.parametrize(
+    ("is_memory", "batch_size", "sentence"),
+    [
+        (False, 8, "killed, most likely because memory ran out with batch_size=8, accumulation_steps=1 and "
+                   "image_size=32: lower image_size, or take a smaller backbone or a larger machine, or lower "
+                   "workers."),
+        (True, 64, "killed, because the machine's memory ran out with batch_size=64, accumulation_steps=1 and "
+                   "image_size=32: set accumulation_steps=2, which trains the same batch of 64 in smaller parts, or "
+                   "batch_size=32, or lower workers."),
+    ],
+)  # fmt: skip
+def test_a_death_by_sigkill_is_explained_with_what_to_try(
+    job_folder: JobFolder, is_memory: bool, batch_size: int, sentence: str
+) -> None:
+    settings = job_folder.configure(batch_size=batch_size).settings()
+    assert explain(Death("-9", True, is_memory), settings, num_processes=2) == f"The training process was {sentence}"
+    assert explain(Death("-9", True, is_memory), None, 1).startswith("The training process was killed, ")
 
 
 @pytest.mark.parametrize("status", ["3", "-11", "None"])
 def test_any_other_end_names_its_status(status: str) -> None:
-    assert f"status {status} " in explain_exit(status)
+    assert f"status {status} " in explain(Death(status, False, False), None, 1)
 
 
 def test_only_missing_configuration_files_are_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from container.data.augmentation import augmentation
 from container.data.channels import Channel, read_channel
 from container.data.dataset import BatchSampler, ImageDataset, ShardSampler, batches, make_loader
-from container.errors import TrainingError
+from container.errors import DivergenceError, TrainingError
 from container.model.preprocess import Preprocess
 from container.stop import Stopped
 from container.training import loop
@@ -151,6 +151,36 @@ def test_a_loss_that_is_no_number_ends_training_with_what_to_do(channel: Channel
         train(trainer, channel, batch_size=3)
 
 
+def test_a_loss_that_is_no_number_changes_no_weight_and_is_written_to_no_checkpoint(channel: Channel) -> None:
+    network, saved = make_network(), []
+    trainer = make_trainer(network, criterion=NoNumber(), checkpoint_seconds=-1)
+    before = weights_of(network)
+    with pytest.raises(DivergenceError, match="The training loss is nan at step 0"):
+        train(trainer, channel, save=lambda step, tally: saved.append(step))
+    assert torch.equal(weights_of(network), before)
+    assert saved == []
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_every_slice_of_a_batch_is_looked_at(channel: Channel, part: int) -> None:
+    trainer = make_trainer(make_network(), criterion=NoNumber(part), accumulation_steps=2)
+    with pytest.raises(DivergenceError):
+        train(trainer, channel)
+
+
+class NoNumber(nn.Module):
+    """A criterion whose value is no number at one call, counted from 0."""
+
+    def __init__(self, call: int = 0) -> None:
+        super().__init__()
+        self.calls = iter(range(100))
+        self.call = call
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        loss = nn.functional.cross_entropy(logits, labels)
+        return loss * torch.nan if next(self.calls) == self.call else loss
+
+
 def test_bf16_trains_on_a_cpu_and_keeps_float32_weights(channel: Channel) -> None:
     network = make_network()
     seen = []
@@ -245,11 +275,8 @@ def test_evaluation_changes_nothing_and_can_be_stopped(channel: Channel) -> None
     evaluate(make_trainer(network), channel)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
-    def stop() -> None:
-        raise Stopped
-
     with pytest.raises(Stopped):
-        evaluate(make_trainer(network), channel, check=stop)
+        evaluate(make_trainer(network), channel, stop_requested=lambda: True)
 
 
 def test_fp16_scales_the_loss_and_no_other_precision_does() -> None:

@@ -2,61 +2,12 @@
 
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
 
-from container.training.checkpoint import checkpoints, load_checkpoint
+from container.training.checkpoint import checkpoints
+from tests.container.training.resumed_jobs import OPTIONS, assert_same, assert_same_job, make_job
 from tests.job_folder import JobFolder
-
-# Everything that draws random numbers: augmentation, dropout in the head, the order of the examples, the first weights.
-# A checkpoint is due every second step; an epoch has three, the last of them with a smaller batch.
-OPTIONS = {"fine_tune": "all", "augment": "basic", "head": "seed", "num_epochs": 2, "checkpoint_seconds": 1, "seed": 7}
-
-
-def make_job(folder: JobFolder, **options: object) -> JobFolder:
-    return folder.configure(**{**OPTIONS, **options}).add_channels(train=8)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
-    """The job that nobody disturbs."""
-    folder = make_job(JobFolder(tmp_path_factory.mktemp("undisturbed") / "ml"))
-    process = folder.start()
-    assert process.wait() == 0, process.output
-    return folder
-
-
-def tensors(value: Any, name: str = "") -> dict[str, Tensor]:
-    """Every tensor in nested dictionaries and lists."""
-    if isinstance(value, Tensor):
-        return {name: value}
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return {path: tensor for key, item in items for path, tensor in tensors(item, f"{name}/{key}").items()}
-
-
-def assert_same_job(folder: JobFolder, expected: JobFolder) -> None:
-    """The exported weights, the weights at the end, the optimizer's state and every metric are equal, bit for bit."""
-    assert_same(folder.weights(), expected.weights())
-    assert len(folder.weights()) > 50
-    ends = [load_checkpoint(job.checkpoint_dir) for job in (folder, expected)]
-    assert_same(tensors(ends[0]), tensors(ends[1]))
-    assert measurements(folder) == measurements(expected)
-    names = ("best_epoch", "epochs_trained", "valid", "data_fingerprint", "stopped")
-    assert {name: folder.metrics[name] for name in names} == {name: expected.metrics[name] for name in names}
-
-
-def measurements(folder: JobFolder) -> list[dict[str, float]]:
-    """Every epoch's metrics but the speed."""
-    return [{**record, "images_per_second": 0.0} for record in folder.metrics["history"]]
-
-
-def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
-
 
 MOMENTS = {
     "before the first checkpoint": ("container.training.loop:Trainer._train_step", 2),
@@ -69,7 +20,7 @@ MOMENTS = {
     "between a checkpoint and the removal of older ones": ("container.training.checkpoint:_sync_folder", 3),
     "between the last epoch and the artifact": ("container.training.finish:export", 1),
     "between the artifact's bytes and its name": ("container.training.export:load_artifact", 1),
-    "between the artifact and the results": ("container.training.finish:write_results", 1),
+    "between the artifact and the results": ("container.training.finish:write_tables", 1),
 }
 
 

@@ -194,7 +194,7 @@ def test_a_persons_mistake_ends_the_job_with_one_sentence(
     assert "\n" not in job_folder.failure
     assert len(job_folder.failure) <= contract.FAILURE_LIMIT
     assert "Traceback" not in capsys.readouterr().err
-    assert not job_folder.model_path.exists()
+    assert job_folder.model_path.exists() == ("model.pt is that of the best epoch so far" in job_folder.failure)
 
 
 def test_a_job_without_a_train_channel_names_it(job_folder: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:

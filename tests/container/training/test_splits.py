@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_second_host_that_lacks_files_is_told_to_replicate_its_channels(
     of_first_host = load(job_folder)
     (job_folder.data_dir / "train" / CLASS_NAMES[0] / "000.jpg").unlink()
     # What the first host would send: its list of files, one of which is not here.
-    monkeypatch.setattr(Group, "from_main", lambda self, value: of_first_host)
+    monkeypatch.setattr(Group, "from_main", lambda self, value: (True, of_first_host))
     with pytest.raises(ChannelError, match=r"This host lacks 1 of the first host's images.*FullyReplicated"):
         load_splits(job_folder.settings(), Group(1, 0, 2, torch.device("cpu")), lambda: None)
 
@@ -103,3 +104,21 @@ def test_nothing_in_the_channels_is_changed(job_folder: JobFolder) -> None:
     before = snapshot()
     load(job_folder)
     assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "what"),
+    [
+        ("train", lambda path: path.write_text("a,b"), "a file"),
+        ("validation", lambda path: path.write_text("a,b"), "a file"),
+        ("test", lambda path: path.symlink_to("/nowhere"), "a link to nothing"),
+    ],
+)
+def test_a_channel_that_is_no_folder_is_named_and_does_not_count_as_left_out(
+    job_folder: JobFolder, name: str, make: Callable[[Path], object], what: str
+) -> None:
+    if name != "train":
+        job_folder.add_channels(train=2)
+    make(job_folder.configure().data_dir / name)
+    with pytest.raises(ChannelError, match=rf"Channel '{name}' \(\S+/{name}\) is {what}; it must be a folder that"):
+        load(job_folder)
