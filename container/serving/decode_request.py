@@ -33,7 +33,7 @@ IMAGE_TYPES = (
     "application/octet-stream",
     "",  # the runtime API lets a caller leave the type out
 )
-STATUS_OF = {"empty_image": 400, "undecodable_image": 400, "too_many_pixels": 413}
+STATUS_OF = {"empty_image": 400, "undecodable_image": 400, "too_many_pixels": 413, "image_too_complex": 413}
 
 Crop = Callable[[Tensor], Tensor]  # uint8 (3, H, W) of any size -> what the network sees of it
 Image = Tensor | RequestError  # what `crop` made of it, or why this one image cannot be had

@@ -13,6 +13,7 @@ from container.serving.limits import Limits, check_count, too_many_images
 
 Encoded = bytes | RequestError
 TEXT_FIELDS = 16  # fields of a form that are no images: ignored, up to this many
+MOST_VALUES = 100_000  # of one JSON document
 MOST_LINES = 100_000  # of one body; each costs an answer
 
 
@@ -66,6 +67,11 @@ def multipart_images(body: bytes, boundary: str, limits: Limits) -> list[bytes]:
 
 
 def _parse(text: bytes) -> object:
+    # Base64 holds none of these. Each value becomes an object, of 24 times the bytes that `{},` has.
+    if sum(map(text.count, b"[{,")) > MOST_VALUES:
+        raise RequestError(
+            413, "too_many_values", f"The JSON has more than {MOST_VALUES} values; send images alone, as base64."
+        )
     try:
         document: object = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import io
 import math
+from tokenize import TokenError
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def _read_header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype]:
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     try:
         shape, _, dtype = readers[npy_format.read_magic(stream)](stream)
-    except (KeyError, ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (KeyError, ValueError, TypeError, SyntaxError, RecursionError, MemoryError, TokenError) as error:
         raise RequestError(
             400, "invalid_npy", "The body is not an .npy file of version 1 or 2; write it with numpy.save."
         ) from error

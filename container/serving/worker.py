@@ -54,6 +54,20 @@ class DeadlineSocket:
         return self._sock.recv(count)
 
 
+class StreamedBody:
+    """gunicorn's body of a request, whose trailers may break the rules of headers: then ValueError, as of the body."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, count: int) -> bytes:
+        try:
+            data: bytes = self._body.read(count)
+        except http_errors.ParseException as error:
+            raise ValueError(str(error)) from error
+        return data
+
+
 class Connection(TConn):
     """A connection, and the request that is coming in on it."""
 
@@ -153,6 +167,7 @@ class ReceivingWorker(ThreadWorker):
         incoming = connection.incoming
         connection.sock.settimeout(self._settings.receive_seconds)  # for a client that does not read its answer
         if incoming.kind is Kind.STREAM:
+            request.body = StreamedBody(request.body)
             keep = bool(super().handle_request(request, connection))
             connection.parser.unreader.sock.deadline = time.monotonic() + LINGER_SECONDS
             return _drain(request.body) and keep

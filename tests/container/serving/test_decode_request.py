@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from container.errors import RequestError
 from container.serving.decode_request import IMAGE_TYPES, Image, Limits, View, decode_request
+from tests.hostile.jpeg_bombs import many_scans
 
 LIMITS = Limits(images=4, image_pixels=2000, request_pixels=6000)
 
@@ -99,6 +100,19 @@ def test_what_is_no_json_is_400(body):
     assert refusal(body, "application/json") == (400, "invalid_json")
 
 
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'"ab"', b"1"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_json_of_a_hundred_thousand_values_is_refused_unread(value, content_type):
+    body = b'{"instances": [' + b",".join([value] * 100_001) + b"]}"
+    assert refusal(body, content_type) == (413, "too_many_values")
+
+
+def test_a_jpeg_that_is_built_to_take_very_long_is_413():
+    (image,) = decode(many_scans(40, 40, 200), "image/jpeg")
+    assert isinstance(image, RequestError)
+    assert (image.status, image.code) == (413, "image_too_complex")
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"instances": []}', b'{"instances": {"b64": ""}}'])
 def test_json_without_instances_is_422(body):
     assert refusal(body, "application/json") == (422, "no_instances")
@@ -179,7 +193,10 @@ def test_pickled_objects_are_refused_unread():
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\x93NUMPY", b"\x93NUMPY\x09\x00", npy(np.zeros((4, 4, 3), np.uint8))[:-1], npy_promise("(2, 2, 3)")],
+    [
+        *(b"", b"\x93NUMPY", b"\x93NUMPY\x09\x00", npy(np.zeros((4, 4, 3), np.uint8))[:-1], npy_promise("(2, 2, 3)")),
+        npy_promise("(2, 2, 3"),  # what numpy's own tokenizer fails on
+    ],
 )
 def test_a_damaged_array_is_400(body):
     assert refusal(body, "application/x-npy") == (400, "invalid_npy")
