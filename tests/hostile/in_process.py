@@ -10,7 +10,8 @@ from torch import Tensor
 
 from container.data.decode import decode_image
 from container.errors import ImageError, RequestError
-from container.serving.decode_request import Limits, View, decode_request
+from container.serving.decode_request import View, decode_groups
+from container.serving.limits import Limits
 from tests.hostile.case import Sent
 from tests.hostile.generate import make_case
 from tests.hostile.good_images import all_images
@@ -20,7 +21,7 @@ from tests.hostile.process_memory import forget_peak, now_mib, peak_mib
 LIMITS = Limits(images=64, image_pixels=50_000_000, request_pixels=100_000_000)  # the server's defaults
 SIDE = 256  # what a network of 224 pixels asks of the decoder
 # The most that one request may add to a process: 50 million pixels in an animation's canvas, twice, and as a picture.
-MOST_MEMORY_MIB = 1100.0
+MOST_MEMORY_MIB = 900.0
 
 
 def run_all(names: Sequence[str], jobs: int) -> list[Outcome]:
@@ -51,12 +52,13 @@ def run_case(name: str) -> Outcome:
     sent = make_case(name).sent
     assert isinstance(sent, Sent)
     forget_peak()
-    memory, start = now_mib(), time.perf_counter()
+    # The processor's time, as nothing here waits and other work on the machine must not count.
+    memory, start = now_mib(), time.process_time()
     try:
         status, problem = read(sent), ""
     except Exception as error:  # whatever it is: the next case must run too
         status, problem = NO_ANSWER, f"{type(error).__name__}: {str(error)[:200]}"
-    seconds, grown = time.perf_counter() - start, peak_mib() - memory
+    seconds, grown = time.process_time() - start, peak_mib() - memory
     if grown > MOST_MEMORY_MIB:
         problem = problem or f"{grown:.0f} MiB"
     return Outcome(name, status, seconds, grown, problem or problem_of(status, seconds))
@@ -67,7 +69,8 @@ def read(sent: Sent) -> int:
     if sent.content_type.startswith("image/"):
         _decode_in_full(sent.body)
     try:
-        images = decode_request(sent.body, sent.content_type, LIMITS, View(crop=_check_pixels, side=SIDE))
+        groups = decode_groups(sent.body, sent.content_type, LIMITS, View(crop=_check_pixels, side=SIDE))
+        images = [image for group in groups for image in group()]
     except RequestError as error:
         return error.status
     refusals = [image.status for image in images if isinstance(image, RequestError)]
