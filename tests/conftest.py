@@ -21,6 +21,14 @@ hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("steady")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file run in one process, which shares its fixtures; so do all that need the one Docker engine."""
+    for item in items:
+        is_docker = item.get_closest_marker("docker") or "image" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("docker" if is_docker else str(item.path)))
+
+
 @pytest.fixture
 def job_folder(tmp_path: Path) -> JobFolder:
     """An /opt/ml with no data and no configuration."""
