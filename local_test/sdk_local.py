@@ -12,9 +12,12 @@ from pathlib import Path
 
 from container.errors import UserError
 from container.hyperparameters import Hyperparameters
+from local_test.archive_members import checked_members
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
 from local_test.opt_ml import find_channels
 from local_test.train_local import pair
+
+MAX_OUTPUT_BYTES = 64 << 30  # of what a job may leave: its tensors and profile are most of it
 
 EXAMPLES = """examples:
   python -m local_test.sdk_local data/sample --run runs/sdk -p pretrained=none -p image_size=64
@@ -87,7 +90,7 @@ def _unpack_output(run_dir: Path) -> None:
     # The SDK removes every host's output folder once it has packed them.
     archive = run_dir / "compressed_artifacts" / "output.tar.gz"
     with tarfile.open(archive) as packed:
-        packed.extractall(run_dir / "output", filter="data")
+        packed.extractall(run_dir / "output", members=checked_members(packed, archive, MAX_OUTPUT_BYTES), filter="data")
 
 
 if __name__ == "__main__":

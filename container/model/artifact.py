@@ -9,9 +9,11 @@ model folder alone, never from a request, and what that folder holds is to come 
 
 import io
 import json
+import struct
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +25,14 @@ import torch
 from torch import Tensor, nn
 
 from container.errors import ArtifactError
+from container.model.archive import check_archive, check_directory_size
 from container.model.packing import pack
 from container.model.preprocess import Preprocess, decode_side
 
 CLASS_NAMES_FILE = "class_names.json"
 MODEL_CARD_FILE = "model_card.json"
+MAX_CARD_BYTES = 2**24  # a card of a thousand classes has 100 KB
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error)
 PARTIAL_SUFFIX = ".partial"  # of a file that is being written
 
 
@@ -145,6 +150,7 @@ def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)
         raise ArtifactError(
             f"There is no model artifact at {path}; train first, or mount a folder that holds model.pt."
         )
+    check_archive(path)
     module, class_names, card = _read(path, device)
     preprocess, network = module.preprocess, _freeze(module)
     del module  # its weights: packing makes a copy of the frozen ones
@@ -174,20 +180,31 @@ def _read(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[str], d
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{path} is not a TorchScript file that this image can load: {reason}.") from error
     try:
-        return module, json.loads(texts[CLASS_NAMES_FILE]), json.loads(texts[MODEL_CARD_FILE])
-    except ValueError as error:
+        class_names, card = json.loads(texts[CLASS_NAMES_FILE]), json.loads(texts[MODEL_CARD_FILE])
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{path} carries no class names or model card; export it with this project's training."
         ) from error
+    if not _is_description(class_names, card):
+        raise ArtifactError(
+            f"{path} carries class names or a model card of another kind; export it with this project's training."
+        )
+    return module, class_names, card
+
+
+def _is_description(class_names: object, card: object) -> bool:
+    return isinstance(card, dict) and isinstance(class_names, list) and {type(name) for name in class_names} == {str}
 
 
 def read_card(path: Path) -> dict[str, Any]:
     """The model card of an artifact, without loading its weights. Raises ArtifactError if there is none to read."""
     try:
+        check_directory_size(path)
         with zipfile.ZipFile(path) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith(f"/extra/{MODEL_CARD_FILE}")]
-            card: dict[str, Any] = json.loads(archive.read(name))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+            with archive.open(name) as file:
+                card: dict[str, Any] = json.loads(file.read(MAX_CARD_BYTES))
+    except (OSError, ValueError, RecursionError, EOFError, NotImplementedError, *BROKEN_ARCHIVE) as error:
         raise ArtifactError(
             f"{path} has no model card that can be read; export it with this project's training."
         ) from error

@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 
 from container.errors import ArtifactError, RequestError
@@ -40,6 +42,18 @@ def test_an_artifact_that_cannot_be_loaded_leaves_its_reason(error):
     readiness = Readiness(load)
     assert not readiness.warm_up()
     assert refusal_of(readiness) == (503, "model_unavailable", str(error) or "ValueError")
+
+
+def test_a_model_with_a_damaged_weight_is_named_in_the_reason(tmp_path):
+    path = save_colour_model(tmp_path / "model", MeanColour(), ["red", "green", "blue"])
+    content = bytearray(path.read_bytes())
+    content[content.index(struct.pack("<f", 0.485 * 255))] ^= 1  # of the mean that images are normalised with
+    path.write_bytes(content)
+    readiness = Readiness(lambda: Predictor(load_artifact(path), Layout(), timeout_seconds=30))
+    readiness.load()
+    status, code, reason = refusal_of(readiness)
+    assert (status, code) == (503, "model_unavailable")
+    assert f"{path} is damaged" in reason
 
 
 @pytest.mark.parametrize("content", [None, b"", b"this is no model"], ids=["missing", "empty", "broken"])
