@@ -1,7 +1,9 @@
 """Classify many pictures by a batch transform job: no endpoint, instances only while it runs.
 
-INPUT is a folder, which is uploaded first, or an s3:// prefix. One file that is no picture fails the whole job, so of
-a folder only pictures are taken. Ctrl-C stops only the waiting; the same command takes the job up again.
+INPUT is a folder, which is uploaded first, or an s3:// address: a prefix, a SageMaker manifest (.manifest), or JSON
+Lines (.jsonl), each {"b64": "..."}. One file that is no picture fails the whole job, so of a folder only pictures are
+taken, and --keep-going has the error of one that cannot be read as its answer. Ctrl-C stops only the waiting; the same
+command takes the job up again.
 """
 
 import argparse
@@ -30,17 +32,19 @@ from local_test.s3_run import Item, download, is_plain
 HELP = "classify many pictures without an endpoint (AWS: costs money)"
 EXAMPLES = """examples:
   python -m deploy batch photos --dry-run
-  python -m deploy batch s3://bucket/photos/ --instances 2 --concurrency 8"""
+  python -m deploy batch s3://bucket/photos/ --instances 2 --concurrency 8 --keep-going
+  python -m deploy batch s3://bucket/chosen.manifest"""
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 RUNS = Path("runs/batch")
 DIGITS = 12  # of the fingerprint, in the name of the folder in S3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="INPUT", help="folder of pictures, or s3://BUCKET/PREFIX")
+    parser.add_argument("input", metavar="INPUT", help="folder of pictures, or s3://BUCKET/KEY")
     parser.add_argument("--instances", type=positive, default=1, metavar="N", help="instances (default: 1)")
     parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="requests at a time (default: 4)")
     parser.add_argument("--payload", type=positive, default=6, metavar="MB", help="largest picture (default: 6)")
+    parser.add_argument("--keep-going", action="store_true", help="answer a picture that cannot be read with its error")
     parser.add_argument("--again", action="store_true", help="another job, though one like it has completed")
 
 
@@ -82,6 +86,7 @@ def plan(context: Context, model_name: str, input_s3_uri: str, data: str) -> Pla
             instances=options.instances,
             concurrency=options.concurrency,
             payload_mb=options.payload,
+            keep_going=options.keep_going,
         )
 
     price = prices.describe_instances(context.settings.endpoint_instance_type, options.instances)

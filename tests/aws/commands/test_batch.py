@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,27 @@ def test_an_address_in_s3_is_taken_as_it_is(deploy: Deploy, stub: JobsStub) -> N
     job = requests(deploy("batch", "s3://photos/of/dogs/", "--dry-run", "--instances", "3").out)[-1]["parameters"]
     assert job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://photos/of/dogs/"
     assert job["TransformResources"] == {"InstanceType": "ml.m5.large", "InstanceCount": 3}
+
+
+def job_of(result: Result) -> dict[str, Any]:
+    parameters: dict[str, Any] = requests(result.out)[-1]["parameters"]
+    return parameters
+
+
+def test_a_manifest_and_json_lines_are_known_by_their_names(deploy: Deploy, stub: JobsStub) -> None:
+    manifest = job_of(deploy("batch", "s3://photos/chosen.manifest", "--dry-run"))
+    assert manifest["TransformInput"]["DataSource"]["S3DataSource"]["S3DataType"] == "ManifestFile"
+    assert manifest["TransformInput"]["SplitType"] == "None"
+    lines = job_of(deploy("batch", "s3://photos/dogs.jsonl", "--dry-run"))
+    assert (lines["BatchStrategy"], lines["TransformInput"]["SplitType"]) == ("MultiRecord", "Line")
+    assert lines["TransformInput"]["ContentType"] == lines["TransformOutput"]["Accept"] == "application/jsonlines"
+    assert lines["TransformOutput"]["AssembleWith"] == "Line"
+
+
+def test_a_job_can_go_on_past_pictures_that_cannot_be_read(deploy: Deploy, stub: JobsStub) -> None:
+    assert "Environment" not in job_of(deploy("batch", "s3://photos/", "--dry-run"))
+    job = job_of(deploy("batch", "s3://photos/", "--dry-run", "--keep-going"))
+    assert job["Environment"] == {"SERVE_ERRORS": "body"}
 
 
 def test_killed_between_any_two_calls_the_same_command_comes_to_the_same_end(deploy: Deploy, stub: JobsStub) -> None:
