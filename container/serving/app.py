@@ -50,7 +50,7 @@ def create_app(
     metrics = metrics or Metrics()
     _add_request_log(app, settings, metrics)
     _add_error_answers(app)
-    invocations = Invocations(settings, held or HeldBytes(settings.max_held_mib * 2**20))
+    invocations = Invocations(settings, held or HeldBytes(settings.max_held_bytes))
     if isinstance(models, ModelStore):
         add_multi_model_routes(app, settings, models, invocations)
     else:

@@ -51,7 +51,7 @@ def _run(settings: ServeSettings) -> NoReturn:
     if device != "cpu":
         settings = ServeSettings.from_environment(os.environ, available_cores(), device)
     log_event("starting", device=device, settings=asdict(settings))
-    held, metrics = HeldBytes(settings.max_held_mib * 2**20), Metrics(rows_for(settings))
+    held, metrics = HeldBytes(settings.max_held_bytes), Metrics(rows_for(settings))
     models = _open_models(settings, device, metrics)
     started = time.monotonic() - _process_age_seconds()
 

@@ -100,3 +100,8 @@ def test_the_precisions_are_those_that_a_model_can_be_exported_in():
 
 def test_the_pixel_limit_is_that_of_the_decoder():
     assert ServeSettings().max_image_pixels == MAX_IMAGE_PIXELS
+
+
+def test_one_body_as_large_as_allowed_can_always_be_held():
+    assert ServeSettings(max_held_mib=1, max_body_bytes=10**9).max_held_bytes == 10**9
+    assert ServeSettings(max_held_mib=2, max_body_bytes=10).max_held_bytes == 2 * 2**20
