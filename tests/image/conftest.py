@@ -1,6 +1,7 @@
 """The image under test, built once a session as `make build BASE=local` does. Needs a Docker engine."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ PROJECT_DIR = Path(__file__).parents[2]
 sys.path.append(str(PROJECT_DIR / "docker"))
 
 from engine import Docker, EngineError, find_docker  # noqa: E402
+from standin_base import build_standin  # noqa: E402
 
 TAG = "image-classifier:test"
 COLD_BUILD_SECONDS = 1200  # the first test waits for the stand-in base, which may have to be built
@@ -65,3 +67,31 @@ def run_image(docker: Docker, image: str) -> Callable[..., subprocess.CompletedP
         return docker.run("run", "--rm", *(options or []), image, *command, timeout=300)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def layer_folders(docker: Docker) -> Callable[[str], list[Path]]:
+    """`layer_folders(TAG)`: the folders of the layers above the stand-in, the last first, in the engine's own storage.
+
+    `docker save` would do for any user, but takes a minute or two and 7 GB of disk, mostly for the base's torch.
+    """
+    base = json.loads(docker.run("image", "inspect", build_standin(docker, [])).stdout)[0]["RootFS"]["Layers"]
+
+    def find(tag: str) -> list[Path]:
+        inspected = json.loads(docker.run("image", "inspect", tag).stdout)[0]
+        layers = inspected["RootFS"]["Layers"]
+        assert layers[: len(base)] == base
+        data = inspected.get("GraphDriver", {}).get("Data") or {}
+        folders = [Path(text) for text in [data.get("UpperDir", ""), *data.get("LowerDir", "").split(":")]]
+        ours = folders[: len(layers) - len(base)]
+        overlay = inspected.get("GraphDriver", {}).get("Name") == "overlay2"
+        if not overlay or not all(os.access(folder, os.R_OK) for folder in ours):
+            pytest.skip("the engine's layers are not readable here; run as root beside an engine with overlay2 storage")
+        return ours
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def our_layers(layer_folders: Callable[[str], list[Path]], image: str) -> list[Path]:
+    return layer_folders(image)
