@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from base_image import default_base, find_base
 from engine import Docker, EngineError, find_docker
 from standin_base import build_standin
 
@@ -39,17 +40,18 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(docker: Docker, base: str | None, tag: str) -> None:
-    """Build `tag` on `base`, then say how large it is and what to run next. Raises EngineError."""
+def build(docker: Docker, named: str | None, tag: str) -> None:
+    """Build `tag` on the named base, then say how large it is and what to run next. Raises EngineError."""
     options = network_options()
-    if base == "local":
-        base = build_standin(docker, options)
+    base = find_base(docker, build_standin(docker, options) if named == "local" else named or default_base())
+    if named != "local" and base.warning:
+        print(f"Note: {base.warning}", flush=True)
     started = time.monotonic()
-    base_option = ["--build-arg", f"BASE_IMAGE={base}"] if base else []
-    revision = ["--build-arg", f"GIT_REVISION={git_revision()}"]
+    values = ["--build-arg", f"BASE_IMAGE={base.reference}", "--build-arg", f"GIT_REVISION={git_revision()}"]
+    labels = [part for name, value in base.labels.items() for part in ("--label", f"{name}={value}")]
     file = str(PROJECT_DIR / "docker" / "Dockerfile")
-    docker.build(*options, *base_option, *revision, "--tag", tag, "--file", file, str(PROJECT_DIR))
-    print(f"\n{tag} is ready after {time.monotonic() - started:.0f} s; {sizes(docker, tag, base)}.")
+    docker.build(*options, *values, *labels, "--tag", tag, "--file", file, str(PROJECT_DIR))
+    print(f"\n{tag} is ready after {time.monotonic() - started:.0f} s; {sizes(docker, tag, base.reference)}.")
     print(NEXT.format(tag=tag))
 
 
@@ -79,9 +81,9 @@ def git_revision() -> str:
     return result.stdout.strip() or "unknown"
 
 
-def sizes(docker: Docker, tag: str, base: str | None) -> str:
+def sizes(docker: Docker, tag: str, base: str) -> str:
     total = docker.size_bytes(tag) or 0
-    base_bytes = docker.size_bytes(base) if base else None
+    base_bytes = docker.size_bytes(base)
     over = f", {(total - base_bytes) / 1e6:.0f} MB more than its base" if base_bytes else ""
     return f"{total / 1e9:.2f} GB{over}"
 

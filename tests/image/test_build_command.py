@@ -1,13 +1,15 @@
 """docker/build.py: which client it takes, and what it says when something is missing."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from base_image import DIGEST_LABEL, ID_LABEL, NAME_LABEL, default_base, find_base, repository
 from build import network_options
-from engine import EngineError, find_client
+from engine import Docker, EngineError, find_client
 from standin_base import debian_image, inputs_hash
 
 PROJECT_DIR = Path(__file__).parents[2]
@@ -104,6 +106,89 @@ def test_the_stand_in_is_built_anew_when_an_input_changes(monkeypatch, tmp_path)
     with (tmp_path / standin_base.INPUTS[0]).open("a") as file:
         file.write("# changed\n")
     assert inputs_hash() != before
+
+
+DIGEST = "sha256:" + "d" * 64
+
+
+def engine_with(folder: Path, digests: tuple[str, ...], *, fetched: bool = True) -> Docker:
+    """An engine that has one image of every name, with these digests; or none, and can fetch none."""
+    client = folder / "docker"
+    client.write_text(
+        "#!/bin/sh\n"
+        f'case "$1" in pull) echo denied; exit 1 ;; build) echo "$@" >{folder}/built; exit 0 ;; esac\n'
+        f"{'' if fetched else 'exit 1'}\n"
+        'case "$4" in\n'
+        "*Size*) echo 1000 ;;\n"
+        "*RepoDigests*) printf '%s\\n' " + " ".join(digests) + " ;;\n"
+        "*Id*) echo sha256:1d ;;\n"
+        "esac\n"
+    )
+    client.chmod(0o755)
+    return Docker(str(client))
+
+
+def test_a_tag_is_built_on_by_its_digest_with_a_warning_that_says_how_to_do_so_again(tmp_path):
+    docker = engine_with(tmp_path, (f"elsewhere/base@sha256:{'e' * 64}", f"host:5000/base@{DIGEST}"))
+    base = find_base(docker, "host:5000/base:latest")
+    assert base.reference == f"host:5000/base@{DIGEST}"
+    assert base.labels == {NAME_LABEL: "host:5000/base:latest", DIGEST_LABEL: DIGEST, ID_LABEL: "sha256:1d"}
+    assert base.warning.startswith("host:5000/base:latest is a tag and may be another image tomorrow.")
+    assert base.warning.endswith(f"BASE=host:5000/base@{DIGEST}")
+
+
+def test_a_digest_is_built_on_as_it_stands_without_a_warning(tmp_path):
+    base = find_base(engine_with(tmp_path, ()), f"public.ecr.aws/team/base@{DIGEST}")
+    assert base.reference == f"public.ecr.aws/team/base@{DIGEST}"
+    assert base.labels[DIGEST_LABEL] == DIGEST
+    assert base.warning == ""
+
+
+def test_an_image_of_this_machine_is_recorded_by_its_id(tmp_path):
+    base = find_base(engine_with(tmp_path, ()), "mine:1")
+    assert base.reference == "mine:1"
+    assert base.labels == {NAME_LABEL: "mine:1", ID_LABEL: "sha256:1d"}
+    assert "without a digest; its ID is sha256:1d" in base.warning
+
+
+def test_a_base_that_cannot_be_fetched_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(EngineError, match=r"The base image team/base:1 cannot be pulled, .*BASE=local"):
+        find_base(engine_with(tmp_path, (), fetched=False), "team/base:1")
+
+
+def test_the_build_is_told_the_digest_and_the_labels(monkeypatch, tmp_path):
+    import build
+
+    name = default_base()
+    docker = engine_with(tmp_path, (f"{repository(name)}@{DIGEST}",))
+    build.build(docker, None, "image:1")
+    told = (tmp_path / "built").read_text()
+    assert f"--build-arg BASE_IMAGE={repository(name)}@{DIGEST} " in told
+    assert f"--label {NAME_LABEL}={name} " in told
+    assert f"--label {DIGEST_LABEL}={DIGEST} " in told
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("debian", "debian"),
+        ("debian:12", "debian"),
+        ("host:5000/a/b", "host:5000/a/b"),
+        ("host:5000/a/b:1", "host:5000/a/b"),
+        (f"host:5000/a/b:1@{DIGEST}", "host:5000/a/b"),
+    ],
+)
+def test_a_repository_is_the_name_without_its_tag_and_digest(name, expected):
+    assert repository(name) == expected
+
+
+@pytest.mark.docker
+def test_the_image_names_its_base(docker, inspected):
+    labels = inspected["Config"]["Labels"]
+    base = json.loads(docker.run("image", "inspect", labels[NAME_LABEL]).stdout)[0]
+    assert labels[ID_LABEL] == base["Id"]
+    layers = base["RootFS"]["Layers"]
+    assert inspected["RootFS"]["Layers"][: len(layers)] == layers
 
 
 @pytest.mark.docker
