@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from container import contract
-from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
+from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image, without_privileges
 from local_test.opt_ml import Run
 from local_test.train_local import PROJECT_DIR
 
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _docker_command(run: Run, image: str | None, port: int, name: str) -> list[str]:
-    # The model alone, read-only, as an endpoint gets it.
+    # The model alone, read-only, as an endpoint gets it; and fewer rights than there, where it runs as root.
     model = f"{run.model_dir}:{contract.BASE_DIR / 'model'}:ro"
     return [
         docker(),
@@ -99,6 +99,7 @@ def _docker_command(run: Run, image: str | None, port: int, name: str) -> list[s
         "--rm",
         "--name",
         name,
+        *without_privileges(run.model_dir, write=False),
         "-p",
         f"{port}:{contract.DEFAULT_PORT}",
         "-v",

@@ -10,7 +10,14 @@ from container import contract
 from container.errors import ChannelError, UserError
 from container.hyperparameters import Hyperparameters
 from container.schema import describe
-from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
+from local_test.image import (
+    DEFAULT_IMAGE,
+    EngineError,
+    docker,
+    require_image,
+    require_own_files,
+    without_privileges,
+)
 from local_test.opt_ml import Run, find_channels, lay_out
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
@@ -30,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
             require_image(options.image)
         channels = chosen_channels(options)
         run = lay_out(options.run, dict(options.parameters), channels, link=options.no_docker)
+        if not options.no_docker:
+            require_own_files(run.root)
     except (UserError, EngineError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -59,7 +68,8 @@ def train_in_docker(run: Run, channels: dict[str, Path], image: str) -> int:
     for name, folder in channels.items():
         mounts += ["-v", f"{folder.absolute()}:{contract.BASE_DIR}/input/data/{name}:ro"]
     terminal = ["-t"] if sys.stdout.isatty() else []
-    command = [docker(), "run", "--rm", "--hostname", "algo-1", *terminal, *mounts, image, "train"]
+    rights = without_privileges(run.root, write=True)
+    command = [docker(), "run", "--rm", "--hostname", "algo-1", *rights, *terminal, *mounts, image, "train"]
     return _wait(subprocess.Popen(command))
 
 

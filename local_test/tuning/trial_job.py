@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from container import contract
-from local_test.image import docker
+from local_test.image import docker, without_privileges
 from local_test.opt_ml import Run
 from local_test.train_local import PROJECT_DIR, git_revision
 from local_test.tuning import lock
@@ -37,7 +37,7 @@ class Launcher:
             mounts += ["-v", f"{folder.absolute()}:{contract.BASE_DIR}/input/data/{name}:ro"]
         mounts += ["-v", f"{self.features_dir.absolute()}:{FEATURES_MOUNT}"]
         mounts += ["-e", f"{contract.FEATURES_DIR_VARIABLE}={FEATURES_MOUNT}"]
-        limits = ["--hostname", "algo-1", "--cpus", str(len(cores))]
+        limits = ["--hostname", "algo-1", "--cpus", str(len(cores)), *without_privileges(run.root, write=True)]
         return [docker(), "run", "--rm", "--name", container_name(run), *limits, *mounts, self.image, "train"]
 
     def clear(self, trial_dir: Path) -> None:

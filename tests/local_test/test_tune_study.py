@@ -250,6 +250,8 @@ def test_a_pinned_job_counts_only_its_own_cores() -> None:
 
 def test_a_container_gets_its_share_of_the_cores_and_a_name_to_be_found_by(tmp_path: Path) -> None:
     launcher = Launcher(channels={"train": tmp_path / "train"}, features_dir=tmp_path / "f", image="classifier:1")
+    for number in (1, 2):
+        (tmp_path / f"trial-00{number}").mkdir()
     command = launcher.command(Run(tmp_path / "trial-001"), (4, 5))
     assert command[command.index("--cpus") + 1] == "2"
     assert f"{tmp_path}/train:/opt/ml/input/data/train:ro" in command
@@ -262,6 +264,7 @@ def test_a_container_gets_its_share_of_the_cores_and_a_name_to_be_found_by(tmp_p
 def test_containers_of_all_trials_get_the_same_folder_for_features(tmp_path: Path) -> None:
     launcher = Launcher(channels={}, features_dir=tmp_path / "f", image="classifier:1")
     for name in ("trial-001", "trial-002"):
+        (tmp_path / name).mkdir()
         command = launcher.command(Run(tmp_path / name), (0,))
         assert command[command.index("-e") - 1 : command.index("-e") + 2] == [
             f"{tmp_path}/f:/features",
