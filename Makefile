@@ -15,7 +15,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test debug-report tune push aws bench bench-serving bench-training bench-reliability bench-check clean
+.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ lint: .venv/ready-dev ## ruff, mypy and pip check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
+fuzz: .venv/ready-dev ## coverage-guided fuzzing of what reads request bodies, 5 minutes; ARGS="--seconds 3600"
+	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+hostile: .venv/ready-dev ## 20000 hostile bodies against the code that reads them; ARGS="--url http://localhost:8080": a server
+	$(BIN)/python -m tests.hostile $(ARGS)
 bench: .venv/ready-dev ## measure everything against its peers, in about an hour; writes bench/results
 	$(BIN)/python -m bench $(ARGS)
 bench-serving: .venv/ready-dev ## the server beside TorchServe, LitServe, BentoML, Ray Serve and plain Flask; half an hour

@@ -20,7 +20,7 @@ from tests.hostile.process_memory import forget_peak, now_mib, peak_mib
 
 LIMITS = Limits(images=64, image_pixels=50_000_000, request_pixels=100_000_000)  # the server's defaults
 SIDE = 256  # what a network of 224 pixels asks of the decoder
-# The most that one request may add to a process: 50 million pixels in an animation's canvas, twice, and as a picture.
+# The most that one image may add to a process: 50 million pixels of WebP, which libwebp and Pillow hold four times.
 MOST_MEMORY_MIB = 900.0
 
 

@@ -15,8 +15,8 @@ from tests.hostile.process_memory import children
 SEED = 7
 NUM_BODIES, NUM_WIRES = 1500, 330
 WORKERS = 2
-# Two requests at a time may each take 1,100 MiB for an image of 50 million pixels; a worker by itself has 400.
-MOST_WORKER_MIB = 2600
+# Two requests at a time may each take 900 MiB for an image of 50 million pixels; a worker by itself has 400.
+MOST_WORKER_MIB = 2200
 
 
 @pytest.fixture(scope="module")
