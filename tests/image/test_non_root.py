@@ -54,16 +54,31 @@ def test_files_of_another_user_in_a_run_are_named_before_the_job_starts(tmp_path
         require_own_files(tmp_path)
 
 
+@pytest.mark.usefixtures("plain_engine")
+def test_train_local_starts_a_job_so(tmp_path: Path, monkeypatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(train_local.subprocess, "Popen", commands.append)
+    monkeypatch.setattr(train_local, "_wait", lambda _: 0)
+    train_local.train_in_docker(Run(tmp_path), {}, "image:1")
+    assert " ".join(without_privileges(tmp_path, write=True)) in " ".join(commands[0])
+
+
 @pytest.fixture(scope="module")
-def run(image: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run trained by local_test.train_local in a folder of a user who is not root."""
+def run(docker, image: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a user who is not root, trained with that user's rights; but for it and /tmp, all was read-only."""
     root = tmp_path_factory.mktemp("non-root")
     channels = find_channels(write_data_set(root / "data", per_class=4))
     laid_out = lay_out(root / "run", {**FAST, "num_epochs": "1"}, channels, link=False)
     if os.getuid() == 0:
         for path in (laid_out.root, *laid_out.root.rglob("*")):
             os.chown(path, SOMEBODY, SOMEBODY)
-    assert train_local.train_in_docker(laid_out, channels, image) == 0
+    mounts = [
+        f"-v{laid_out.root}:/opt/ml",
+        *(f"-v{path}:/opt/ml/input/data/{name}:ro" for name, path in channels.items()),
+    ]
+    locked = [*without_privileges(laid_out.root, write=True), "--read-only", "--tmpfs", "/tmp"]
+    done = docker.run("run", "--rm", "--hostname", "algo-1", *locked, *mounts, image, "train")
+    assert done.returncode == 0, done.stdout + done.stderr
     return laid_out
 
 
