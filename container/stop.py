@@ -7,13 +7,17 @@ A process that starts after the mark sees the mark.
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from container import contract
+
 FOLDER_VARIABLE = "CLASSIFIER_PROCESS_DIR"
 MARK = "stop"
+_asked_at: list[float] = []  # when this process first passed a stop on
 
 
 class Stopped(Exception):  # noqa: N818
@@ -64,11 +68,18 @@ def pass_on(folder: Path) -> None:
 
     An error would end the launcher, wherever the signal has interrupted it.
     """
+    if not _asked_at:
+        _asked_at.append(time.monotonic())
     with suppress(OSError):  # a full disk, on which those that run are still told; or all is over
         (folder / MARK).touch()
     for pid in listeners(folder):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+
+
+def seconds_left() -> float:
+    """Of the platform's grace time after SIGTERM, in the process that passed it on; all of it where none has come."""
+    return contract.STOP_GRACE_SECONDS - (time.monotonic() - _asked_at[0] if _asked_at else 0.0)
 
 
 def listeners(folder: Path) -> list[int]:

@@ -13,9 +13,11 @@ from container.debugger.profiler.config import ProfilerConfig, read_profiler_con
 from container.debugger.profiler.nodes import node_name
 from container.debugger.tensors.hook_config import tensors_dir
 from container.settings import TrainSettings
+from container.stop import seconds_left
 
 SAMPLER_SECONDS = 5  # to write its last file
 JUDGE_SECONDS = 75  # for the last verdicts and the report; within the platform's 120 s after SIGTERM
+LAST_SECONDS = 10  # of those 120 s, to end in order once the judge is done
 
 
 @contextmanager
@@ -37,7 +39,7 @@ def companions(settings: TrainSettings, stop_dir: Path) -> Iterator[None]:
     with held, _running(settings, profiler, tensors, stop_dir if is_first else None):
         yield
     if not is_first:
-        wait_for_first_host(settings.hosts[0], JUDGE_SECONDS + SAMPLER_SECONDS)
+        wait_for_first_host(settings.hosts[0], seconds_for_judge() + SAMPLER_SECONDS)
 
 
 @contextmanager
@@ -56,7 +58,12 @@ def _running(settings: TrainSettings, profiler: ProfilerConfig, tensors: Path, s
     finally:
         _end(sampler, "sampler", SAMPLER_SECONDS, terminate=True)
         mark_end([tensors, profiler.folder / "system", profiler.folder / "framework"])
-        _end(judge, "judge", JUDGE_SECONDS, terminate=False)
+        _end(judge, "judge", seconds_for_judge(), terminate=False)
+
+
+def seconds_for_judge() -> float:
+    """Less than JUDGE_SECONDS where training has taken much of the time that SIGTERM leaves."""
+    return max(1.0, min(JUDGE_SECONDS, seconds_left() - LAST_SECONDS))
 
 
 def remove_earlier(settings: TrainSettings, folders: list[Path]) -> None:

@@ -89,7 +89,11 @@ def _start_profiler(settings: TrainSettings, debugger: Debugger, facts: JobFacts
     live = LiveConfig(settings.base_dir / "input" / "config" / contract.PROFILER_CONFIG_FILE, settings.base_dir)
     config = live.current()
     if settings.rank == 0:
-        write_facts(config.folder, facts)
+        try:
+            write_facts(config.folder, facts)
+        except OSError as error:  # as with tensors: the rules then advise without them
+            debugger.warn("timeline", error)
+            return
     if not config.enabled:
         return
     node = node_name(settings.current_host, list(settings.hosts))

@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from container import contract, stop
 from container.stop import FOLDER_VARIABLE, Stopped, listeners, listening, pass_on
 
 
@@ -14,6 +16,7 @@ from container.stop import FOLDER_VARIABLE, Stopped, listeners, listening, pass_
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that launcher and training processes share."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(stop, "_asked_at", [])
     return tmp_path
 
 
@@ -89,6 +92,18 @@ def test_a_full_disk_does_not_keep_a_process_from_starting(
     with listening() as request:
         assert not request.is_set
     assert "This process will not be told to stop: /proc/none/" in capsys.readouterr().out
+
+
+def test_the_time_that_is_left_counts_from_the_first_signal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([100.0, 103.0, 110.0])
+    monkeypatch.setattr(stop, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    assert stop.seconds_left() == contract.STOP_GRACE_SECONDS
+    for _ in range(2):
+        pass_on(folder)
+    assert [stop.seconds_left(), stop.seconds_left()] == [
+        contract.STOP_GRACE_SECONDS - 3,
+        contract.STOP_GRACE_SECONDS - 10,
+    ]
 
 
 def test_those_that_did_not_say_that_they_end_are_still_listed(folder: Path) -> None:

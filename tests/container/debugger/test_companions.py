@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from container import contract
+from container import contract, stop
+from container.debugger import companions
 from container.debugger.companions import JUDGE_SECONDS, SAMPLER_SECONDS
 from container.debugger.verdict import ISSUES, NO_ISSUES, read_verdicts
 from tests.container.training.test_launch import finish, wait_for_line
@@ -161,8 +162,18 @@ def test_a_wrong_rule_ends_the_job_before_anything_is_started(job_folder: JobFol
     assert time.monotonic() - started < 60
 
 
-def test_sigterm_leaves_time_for_the_judge() -> None:
+def test_sigterm_leaves_time_for_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop, "_asked_at", [])
     assert JUDGE_SECONDS + SAMPLER_SECONDS < contract.STOP_GRACE_SECONDS
+    assert companions.seconds_for_judge() == JUDGE_SECONDS
+
+
+@pytest.mark.parametrize(("left", "expected"), [(110.0, JUDGE_SECONDS), (60.0, 50.0), (-5.0, 1.0)])
+def test_what_training_takes_of_the_time_after_sigterm_the_judge_does_not_have(
+    monkeypatch: pytest.MonkeyPatch, left: float, expected: float
+) -> None:
+    monkeypatch.setattr(companions, "seconds_left", lambda: left)
+    assert companions.seconds_for_judge() == expected
 
 
 def test_a_second_job_in_the_same_folders_is_judged_by_its_own_tensors(

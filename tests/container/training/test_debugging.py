@@ -184,11 +184,15 @@ def test_a_file_that_smdebug_cannot_use_ends_the_job_with_a_sentence(
     assert contract.DEBUG_HOOK_CONFIG_FILE in job_folder.failure
 
 
-def test_a_disk_that_takes_no_tensors_costs_the_job_nothing_but_them(job_folder: JobFolder) -> None:
-    make_job(job_folder, fine_tune="head").write_config(
+def test_a_disk_that_takes_neither_tensors_nor_profile_costs_the_job_nothing_but_them(job_folder: JobFolder) -> None:
+    make_job(job_folder, fine_tune="head", num_epochs=1).write_config(
         contract.DEBUG_HOOK_CONFIG_FILE, json.dumps({"LocalPath": "/proc/tensors"})
+    )
+    job_folder.write_config(
+        contract.PROFILER_CONFIG_FILE, json.dumps({"ProfilingParameters": {"LocalPath": "/proc/profiler"}})
     )
     output = train(job_folder)
     assert output.count("Debugger: tensors are no longer recorded") == 1
+    assert output.count("Debugger: timeline are no longer recorded") == 1
     assert "training goes on." in output
     assert job_folder.model_path.is_file()
