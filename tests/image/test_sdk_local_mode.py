@@ -1,8 +1,10 @@
 """The SageMaker Python SDK, in local mode, starts the image: on one host, and on two that train as one."""
 
+import base64
 import gc
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,9 +60,9 @@ def test_a_failed_job_shows_the_sentence_of_its_failure_file(image: str, data_di
     assert "pretrained='/no/such' is no file" in capsys.readouterr().err
 
 
-def test_an_endpoint_in_local_mode_answers_with_labels(
-    image: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def session(image: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A session in local mode that knows the model `model`, which a test before has trained."""
     for name, value in {
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "x",
@@ -74,9 +76,13 @@ def test_an_endpoint_in_local_mode_answers_with_labels(
     write_model_archive(data_dir.parent / "sdk-1", archive)
     session = LocalSession()
     session.config = {"local": {"container_root": str(tmp_path), "serving_port": free_port()}}
-    client = session.sagemaker_client
     container = {"Image": image, "ModelDataUrl": f"file://{archive}", "Environment": {}}
-    client.create_model(ModelName="model", PrimaryContainer=container)
+    session.sagemaker_client.create_model(ModelName="model", PrimaryContainer=container)
+    return session
+
+
+def test_an_endpoint_in_local_mode_answers_with_labels(session: Any, data_dir: Path) -> None:
+    client = session.sagemaker_client
     variant = {"VariantName": "main", "ModelName": "model", "InstanceType": "local", "InitialInstanceCount": 1}
     client.create_endpoint_config(EndpointConfigName="config", ProductionVariants=[variant])
     client.create_endpoint("endpoint", "config")
@@ -91,3 +97,31 @@ def test_an_endpoint_in_local_mode_answers_with_labels(
         gc.collect()
     assert sorted(prediction["labels"]) == sorted(CLASS_NAMES)
     assert sum(prediction["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_transform_job_in_local_mode_answers_every_line_of_a_file(session: Any, data_dir: Path) -> None:
+    pictures = sorted((data_dir / "test").rglob("*.jpg"))[:5]
+    lines = [json.dumps({"b64": base64.b64encode(path.read_bytes()).decode()}) for path in pictures]
+    folder = data_dir.parent / "transform"
+    (folder / "input").mkdir(parents=True)
+    (folder / "input" / "dogs.jsonl").write_text("\n".join([*lines[:3], "no json", *lines[3:]]) + "\n")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"file://{folder}/input"}}
+    session.sagemaker_client.create_transform_job(
+        TransformJobName="lines",
+        ModelName="model",
+        TransformInput={"DataSource": source, "ContentType": "application/jsonlines", "SplitType": "Line"},
+        TransformOutput={
+            "S3OutputPath": f"file://{folder}/output",
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        TransformResources={"InstanceType": "local", "InstanceCount": 1},
+        BatchStrategy="MultiRecord",
+    )
+    gc.collect()
+    answers = [json.loads(line) for line in (folder / "output" / "dogs.jsonl.out").read_text().splitlines() if line]
+    assert [answer["error"]["code"] if "error" in answer else len(answer["labels"]) for answer in answers] == [
+        *[len(CLASS_NAMES)] * 3,
+        "invalid_json",
+        *[len(CLASS_NAMES)] * 2,
+    ]
