@@ -96,14 +96,14 @@ class Lab:
         given = {**self.subject.training.hyperparameters, **(hyperparameters or {})}
         return TrainingJob(self.new_folder(name), self.subject, given)
 
-    def wait_for(self, job: TrainingJob, container: Container) -> FinishedJob:
-        """The job once it has ended. Raises NotStartedError if that takes too long."""
-        longest = self.subject.training.seconds
-        seconds = container.wait(longest)
-        if seconds is None:
+    def wait_for(self, job: TrainingJob, container: Container, seconds: float | None = None) -> FinishedJob:
+        """The job once it has ended. Raises NotStartedError if it takes longer than `seconds`, or than any job may."""
+        longest = seconds or self.subject.training.seconds
+        took = container.wait(longest)
+        if took is None:
             raise NotStartedError(f"train still ran after {longest:.0f} s: {container.last_words()}")
         log = "".join(container.logs())
-        return FinishedJob(job, container.exit_status, seconds, log, container.last_words())
+        return FinishedJob(job, container.exit_status, took, log, container.last_words())
 
     def trained(self) -> FinishedJob:
         """The job that several rows look at."""

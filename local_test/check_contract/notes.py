@@ -75,7 +75,7 @@ NOTES = {
     "batch-max-payload": note("a smaller SERVE_MAX_BODY_BYTES wins"),
     "batch-lines": note('`application/jsonlines`, `{"b64": "..."}` a line', REQUESTS),
     "batch-last-newline": note("the last newline ends the last line", REQUESTS),
-    "batch-empty-lines": note("see what was seen", REQUESTS),
+    "batch-empty-lines": note("each gets a line that says so, so that line N answers line N", REQUESTS),
     "batch-broken-line": note("an `error` in its place", REQUESTS),
     "batch-assemble": note("`deploy batch`", "tests/aws/commands/test_batch.py"),
     "async-large-payload": note("`SERVE_MAX_BODY_BYTES` up to 1 GiB and beyond", SETTINGS),

@@ -9,7 +9,7 @@ from local_test.check_contract.row import Mode, Outcome, failed, judged, passed,
 SERVERLESS_GB = 10
 SHELLS = {"sh", "bash", "dash", "ash", "zsh"}
 SECRET_VALUE = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:ghp_|gho_|glpat-|hf_|xox[bp]-)[A-Za-z0-9_-]{16,}"
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|BEGIN [A-Z ]*PRIVATE KEY|\b(?:ghp_|gho_|glpat-|hf_|xox[bp]-)[A-Za-z0-9_-]{16,}"
 )
 SECRET_NAME = re.compile(
     r"(?i)(?:^|_)(?:password|passwd|secret|secret_?(?:access_)?key|api_?key|(?:auth|access|session)_?token)$"
@@ -83,9 +83,9 @@ def tools(lab: Lab) -> Outcome:
 
 
 def secrets_in(text: str) -> list[str]:
-    """Names of what looks like a credential in `NAME=value` text; never the values."""
+    """Names of what looks like a credential in `NAME=value` text, or how it begins; never all of a value."""
     named = [name for name, value in ASSIGNMENT.findall(text) if SECRET_NAME.search(name) and is_literal(value)]
-    valued = [text.partition("=")[0][:40]] if SECRET_VALUE.search(text) else []
+    valued = [f"{found[0][:5]}..." for found in SECRET_VALUE.finditer(text)]
     return [*named, *valued]
 
 

@@ -1,6 +1,8 @@
 """A server in this process that keeps the contract, and can be made to break it one rule at a time."""
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,6 +135,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, image: FakeImage) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.image = image
+        self._connections: list[socket.socket] = []
 
     def __enter__(self) -> "Listener":
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -145,6 +148,16 @@ class Listener(ThreadingHTTPServer):
     @property
     def address(self) -> Address:
         return Address("127.0.0.1", self.server_address[1])
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        self._connections.append(request)
+        super().process_request(request, client_address)  # type: ignore[arg-type]
+
+    def hang_up(self) -> None:
+        """Break every connection."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: object) -> None:
         """A client that hangs up is no news."""

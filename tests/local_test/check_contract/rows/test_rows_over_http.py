@@ -181,7 +181,10 @@ WRONG: dict[str, list[tuple[Rule, Status]]] = {
     "batch-last-newline": [
         (lines(lambda call, reply: replace(reply, body=reply.body + b"{}\n")), Status.FAILED),
     ],
-    "batch-empty-lines": [(lines(lambda call, reply: Reply(400)), Status.WARNED)],
+    "batch-empty-lines": [
+        (lines(lambda call, reply: Reply(400)), Status.WARNED),
+        (lines(lambda call, reply: replace(reply, body=reply.body + b"{}\n")), Status.WARNED),
+    ],
     "batch-broken-line": [(lines(lambda call, reply: Reply(400)), Status.WARNED)],
     "variants-target": [(to_header("x-amzn-sagemaker-target-variant", "second", Reply(400)), Status.FAILED)],
     "multi-model-empty": [
