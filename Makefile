@@ -15,7 +15,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check clean
+.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test check-contract debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,8 @@ invoke: .venv/ready ## send PHOTO=file.jpg to the server on PORT
 	$(BIN)/python -m local_test.invoke --url http://localhost:$(PORT) $(PHOTO)
 serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
 	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
+check-contract: .venv/ready ## check IMAGE, ours or another's, against every line of SageMaker's contract; ARGS=--help
+	$(BIN)/python -m local_test.check_contract $(IMAGE) $(ARGS)
 
 tune: .venv/ready-dev ## search hyperparameters on DATA at home: TRIALS trials in RUN, with a table and a page of plots
 	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(PARAMETERS) $(ARGS)
