@@ -12,8 +12,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from container import contract
 from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image, without_privileges
@@ -36,16 +37,43 @@ def server(run: Run, *, image: str | None, port: int, quiet: bool = False) -> It
 
     Raises ServerError if it is not ready within READY_SECONDS.
     """
+    require_model(run)
+    with serving(run.root, "model", image=image, port=port, quiet=quiet) as url:
+        yield url
+
+
+def require_model(run: Run) -> None:
+    """Raises ServerError if the run has none."""
     if not (run.model_dir / contract.MODEL_FILE).is_file():
         raise ServerError(f"{run.root} holds no model/{contract.MODEL_FILE}; train first, with local_test.train_local.")
+
+
+@contextlib.contextmanager
+def serving(
+    root: Path,
+    folder: str,
+    *,
+    image: str | None,
+    port: int,
+    quiet: bool = False,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
+    """The URL of a ready server of the `folder` below `root`, which stands in for /opt/ml. Raises ServerError."""
     name = f"serve-{uuid.uuid4().hex[:8]}"
     url = f"http://localhost:{port}"
     if _answers(url):
         raise ServerError(f"Port {port} is in use; choose another with --port, or stop what listens there.")
     process = subprocess.Popen(
-        _docker_command(run, image, port, name) if image else [sys.executable, "-m", "container.entrypoint", "serve"],
+        _docker_command(root / folder, image, port, name, variables)
+        if image
+        else [sys.executable, "-m", "container.entrypoint", "serve"],
         cwd=PROJECT_DIR,
-        env={**os.environ, contract.BASE_DIR_VARIABLE: str(run.root), contract.BIND_TO_PORT_VARIABLE: str(port)},
+        env={
+            **os.environ,
+            contract.BASE_DIR_VARIABLE: str(root),
+            contract.BIND_TO_PORT_VARIABLE: str(port),
+            **variables,
+        },
         stdout=subprocess.DEVNULL if quiet else None,
         start_new_session=True,  # Ctrl-C must reach this process only, which then stops the server in order
     )
@@ -90,21 +118,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _docker_command(run: Run, image: str | None, port: int, name: str) -> list[str]:
-    # The model alone, read-only, as an endpoint gets it; and fewer rights than there, where it runs as root.
-    model = f"{run.model_dir}:{contract.BASE_DIR / 'model'}:ro"
+def _docker_command(folder: Path, image: str, port: int, name: str, variables: Mapping[str, str]) -> list[str]:
+    # What is served alone, read-only, as an endpoint gets it; and fewer rights than there, where it runs as root.
     return [
         docker(),
         "run",
         "--rm",
         "--name",
         name,
-        *without_privileges(run.model_dir, write=False),
+        *without_privileges(folder, write=False),
         "-p",
         f"{port}:{contract.DEFAULT_PORT}",
         "-v",
-        model,
-        str(image),
+        f"{folder}:{contract.BASE_DIR / folder.name}:ro",
+        *(part for variable, value in variables.items() for part in ("-e", f"{variable}={value}")),
+        image,
         "serve",
     ]
 

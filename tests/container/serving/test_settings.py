@@ -105,3 +105,18 @@ def test_the_pixel_limit_is_that_of_the_decoder():
 def test_one_body_as_large_as_allowed_can_always_be_held():
     assert ServeSettings(max_held_mib=1, max_body_bytes=10**9).max_held_bytes == 10**9
     assert ServeSettings(max_held_mib=2, max_body_bytes=10).max_held_bytes == 2 * 2**20
+
+
+def test_a_multi_model_endpoint_has_one_process_with_all_cores():
+    settings = read(8, SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_BASE_DIR="/data/ml")
+    assert (settings.multi_model, settings.workers, settings.inferences) == (True, 1, 8)
+    assert settings.models_dir == Path("/data/ml/models")
+    assert not read(8).multi_model
+    assert read(8, SAGEMAKER_MULTI_MODEL="false") == read(8)
+
+
+@pytest.mark.parametrize(("name", "text"), [("WORKERS", "2"), ("MAX_WORKER_MIB", "500")])
+def test_what_a_multi_model_endpoint_cannot_have_is_refused(name, text):
+    with pytest.raises(SettingsError, match=f"{name.lower()} is {text}.*one process holds all.*SERVE_{name} out"):
+        read(SAGEMAKER_MULTI_MODEL="true", **{f"SERVE_{name}": text})
+    assert read(SAGEMAKER_MULTI_MODEL="true", SERVE_WORKERS="1").workers == 1

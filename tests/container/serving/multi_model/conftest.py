@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from flask.testing import FlaskClient
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from container.serving.multi_model.store import ModelStore
 from container.serving.predictor import Predictor
 from container.serving.settings import ServeSettings
 from container.serving.shared_cores import SharedCores
-from tests.container.serving.conftest import COLOURS, MeanColour, SlowMeanColour, save_colour_model
+from tests.container.serving.conftest import COLOURS, MeanColour, save_colour_model
 
 PATIENCE = 20  # seconds; only a defect takes that long
 GOOD = ("a", "b", "c", "d")
@@ -39,12 +40,23 @@ class TooFewRows(nn.Module):
         return pixels.mean(dim=(2, 3))[1:]
 
 
+class SlowForBright(nn.Module):
+    """A second or so of work for any image that is not dark, as the one of the warm-up is."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        work = torch.ones(512, 512)
+        if bool(pixels.max() > 0):
+            for _ in range(200):
+                work = torch.matmul(work, work).clamp(0.0, 1.0)
+        return pixels.mean(dim=(2, 3)) + 0 * work.sum()
+
+
 def save_models(base_dir: Path) -> None:
     """Good models, of which each has class names of its own, and broken ones of every kind."""
     models_dir = base_dir / "models"
     for name in GOOD:
         save_colour_model(models_dir / name / "model", MeanColour(), [f"{name}-{colour}" for colour in COLOURS])
-    save_colour_model(models_dir / "slow" / "model", SlowMeanColour(), COLOURS)
+    save_colour_model(models_dir / "slow" / "model", SlowForBright(), COLOURS)
     save_colour_model(models_dir / "raises" / "model", Raises(), COLOURS)
     save_colour_model(models_dir / "too-few-rows" / "model", TooFewRows(), COLOURS)
     save_colour_model(models_dir / "two-names" / "model", MeanColour(), ["red", "green"])
