@@ -32,7 +32,10 @@ def verdicts(folder: JobFolder) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, str]:
-    """A job whose images are all alike and whose learning rate is far too high, with two rules of each kind."""
+    """A job whose images are all alike and whose learning rate is far too high, with two rules of each kind.
+
+    SIGTERM comes when all that is left to do is judging.
+    """
     folder = JobFolder(tmp_path_factory.mktemp("judged") / "ml")
     rules = {
         "WeightUpdateRatio": {"large_threshold": "0.001"},
@@ -41,7 +44,19 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, str]:
         "OverallSystemUsage": {},
     }
     folder.configure(**ON, learning_rate=0.5, rules=json.dumps(rules)).add_channels(train=8, valid=4)
-    return folder, folder.launch().stdout
+    process = folder.start_launcher()
+    output = wait_for_line(process, "Results: ")
+    process.send_signal(signal.SIGTERM)
+    status, rest = finish(process)
+    assert status == 0, output + rest
+    return folder, output + rest
+
+
+def test_sigterm_while_the_job_is_judged_is_no_failure(judged: tuple[JobFolder, str]) -> None:
+    folder, output = judged
+    assert "Stopped as asked" not in output
+    assert folder.metrics["stopped"] is False
+    assert not (folder.output_dir / "failure").exists()
 
 
 def test_a_rule_that_finds_something_says_so_with_step_and_tensor_and_its_count_is_a_metric(

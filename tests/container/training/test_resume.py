@@ -105,6 +105,7 @@ def test_another_seed_gives_other_weights(new_job_folder: Callable[[str], JobFol
 # When SIGTERM arrives, and the step of the checkpoint that is left: what has been trained is not trained again.
 STOPS = {
     "inside the first epoch": ("container.training.loop:Trainer._train_step", 1, 1),
+    "while a checkpoint is written": ("os:fsync", 1, 3),
     "while validating": ("container.training.loop:Trainer.evaluate", 1, 3),
     "between two epochs": ("container.training.run:print_epoch", 1, 4),
     "inside the second epoch": ("container.training.loop:Trainer._train_step", 5, 5),
