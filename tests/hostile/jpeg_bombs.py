@@ -150,13 +150,14 @@ def several_pictures(rng: Random) -> bytes:
 
 
 def large_photo(rng: Random) -> bytes:
-    """A good one, as large as they come."""
-    return _large_photo(rng.choice(((5000, 4000), (8000, 6000))))
+    """A good one, as large as they come, and of four inks and progressive, which costs most memory."""
+    return _large_photo(*rng.choice(((5000, 4000, "RGB"), (8000, 6000, "RGB"), (8000, 6000, "CMYK"))))
 
 
 @cache
-def _large_photo(size: tuple[int, int]) -> bytes:
-    return saved(picture(size=(size[0] // 20, size[1] // 20)).resize(size), "JPEG", progressive=True)
+def _large_photo(width: int, height: int, mode: str) -> bytes:
+    small = picture(mode, (width // 20, height // 20))
+    return saved(small.resize((width, height)), "JPEG", progressive=True)
 
 
 BOMBS: dict[str, BytesBuilder] = {
