@@ -61,4 +61,5 @@ def _is_rootless() -> bool:
 
 
 def _all_can_read(folder: Path) -> bool:
-    return all(path.stat().st_mode & stat.S_IROTH for path in (folder, *folder.iterdir()))
+    files = (path for path in (folder, *folder.rglob("*")) if not path.is_symlink())
+    return all(path.stat().st_mode & stat.S_IROTH for path in files)
