@@ -17,6 +17,7 @@ from torch import Tensor
 
 from container.errors import ArtifactError
 from container.model.artifact import stack
+from container.serving.priority import COMPUTING, give_way
 
 QUIET_SECONDS = 0.05  # after images came together; threads that work as one suffer most where others work beside them
 Run = Callable[[Tensor], Tensor]  # crops, uint8 (N, 3, S, S), channels-last -> probabilities (N, K), float32
@@ -99,6 +100,7 @@ class Batcher:
         return self._lone_threads > self._lane_threads
 
     def _work(self, is_lone: bool) -> None:
+        give_way(COMPUTING)
         use_threads(self._lone_threads if is_lone else self._lane_threads)
         occupied = self._lanes if is_lone else 1
         while True:

@@ -60,7 +60,7 @@ class GunicornServer(BaseApplication):
         self.settings = settings
         self.held = held
         self._app = app
-        self._metrics = metrics
+        self.metrics = metrics
         self._start_worker = start_worker
         self._rows = rows_for(settings)
         self._workers = SharedTable((AGE, READY, RETIRING), self._rows)
@@ -98,7 +98,7 @@ class GunicornServer(BaseApplication):
             self._workers.set(worker.row, column, number)
 
     def _after_fork(self, worker: ReceivingWorker) -> None:
-        self._metrics.use_row(worker.row)
+        self.metrics.use_row(worker.row)
         self._start_worker(lambda: self._workers.set(worker.row, READY, 1))
 
 

@@ -89,6 +89,10 @@ class Metrics:
             for part in PARTS_AND_TOTAL:
                 self._observe(part, milliseconds[f"{part}_ms"] / 1000)
 
+    def count_refusal(self, status: int) -> None:
+        """Count an invocation that was refused before it came to the application."""
+        self._add(request_series("/invocations", status))
+
     def set_resident(self, resident_bytes: int) -> None:
         self._table.set(self._row, RESIDENT, resident_bytes)
 

@@ -70,7 +70,10 @@ class ServeSettings:
         20, "longest that a request may take to come, and 1 s more for each 100 kB; then 408", minimum=1, maximum=3600
     )
     max_held_mib: int = setting(
-        256, "bodies of all requests together, per worker, or one as large as it may be; more: 429", minimum=1, maximum=1_000_000
+        256,
+        "bodies of all requests together, per worker, or one as large as it may be; more: 429",
+        minimum=1,
+        maximum=1_000_000,
     )
     max_worker_mib: int = setting(
         0, "memory at which a worker is replaced, once its successor is ready; 0: any", minimum=0, maximum=1_000_000

@@ -5,8 +5,10 @@ loop that accepts others.
 """
 
 import json
+import re
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,12 +21,15 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from container.serving.held_bytes import HeldBytes
 from container.serving.json_log import log_event
 from container.serving.memory import resident_bytes
+from container.serving.priority import ANSWERING, give_way
 from container.serving.receiving import Incoming, Kind, WholeBody
 from container.serving.settings import ServeSettings
 
 READ_BYTES = 2**18  # at a time: one client's large body must not keep the others waiting
 SLOWEST_BYTES_PER_SECOND = 100_000  # of a body; on top of `receive_seconds`
-LINGER_SECONDS = 2.0  # for a client to take an answer before its connection is closed
+INVOCATION = re.compile(rb"[\r\n]*POST /(?:invocations|models/[^ /]+/invoke)[ ?]")
+LONGEST_TARGET = 2**10  # bytes at the start of a request in which that is looked for
+LINGER_SECONDS = 2.0  # without a word from a client that has its answer, before its connection is closed
 POLL_SECONDS = 0.2  # between looks at what has expired
 MEMORY_CHECK_SECONDS = 1.0
 NOTHING = Incoming(0)  # of a connection on which no request is coming in
@@ -77,6 +82,7 @@ class Connection(TConn):
         self.since = 0.0  # time.monotonic() of the request's first byte
         self.deadline = 0.0
         self.held = 0  # bytes of this request that count as held
+        self.last_moment = 0.0  # to which a connection that is to be closed may go on sending
         self.is_registered = False
 
 
@@ -89,9 +95,20 @@ class ReceivingWorker(ThreadWorker):
         self._open: set[Connection] = set()  # receiving, or lingering before they are closed
         self._looked = self._weighed = time.monotonic()
         self._retired: float | None = None
+        self._num_answering = 0  # requests in threads, or on their way there and back; none of them health checks
+        self._num_refused = 0  # that the log has not told yet
         self._pings = ThreadPoolExecutor(1, "ping")
         self._streams = ThreadPoolExecutor(max(2, self.cfg.threads // 8), "stream")
         super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """All threads at once: the loop would have to wait for each that is started when a burst of requests comes."""
+        pool = ThreadPoolExecutor(self.cfg.threads, "answer", initializer=give_way, initargs=(ANSWERING,))
+        all_here = threading.Barrier(self.cfg.threads + 1)
+        for _ in range(self.cfg.threads):
+            pool.submit(all_here.wait)
+        all_here.wait()
+        return pool
 
     # Connections: accepted, gathering a request, in a thread, and kept or closed.
 
@@ -133,6 +150,13 @@ class ReceivingWorker(ThreadWorker):
             self._drop(connection)
 
     def _feed(self, connection: Connection, data: bytes) -> None:
+        if self._is_full and INVOCATION.match(connection.incoming.head + data[:LONGEST_TARGET]):
+            # Before its body is read and without a thread: refusing must cost little, or those who are refused cost
+            # the others their answers, and health checks their turn.
+            self._num_refused += 1
+            self.app.metrics.count_refusal(429)
+            self._end_with(connection, 429, "overloaded", "This server has all it can do; send the request later.")
+            return
         if not self._held.take(len(data)):
             self._refuse(connection, 429, "overloaded", "This server holds as many requests as it may; send it later.")
             return
@@ -152,12 +176,17 @@ class ReceivingWorker(ThreadWorker):
         else:
             self._wait_for(connection, self._read)
 
+    @property
+    def _is_full(self) -> bool:
+        return self._num_answering >= max(1, self.cfg.threads - 1)  # one thread is left over for what is no invocation
+
     def _dispatch(self, connection: Connection) -> None:
         self._forget(connection)
         connection.data_ready = True
         connection.init()
         connection.parser.unreader.sock = DeadlineSocket(connection.sock, connection.deadline)
         connection.parser.unreader.unread(connection.incoming.head)
+        self._num_answering += connection.incoming.kind is not Kind.PING
         pools = {Kind.PING: self._pings, Kind.WHOLE: self.tpool, Kind.STREAM: self._streams}
         future = pools[connection.incoming.kind or Kind.STREAM].submit(self.handle, connection)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
@@ -181,6 +210,7 @@ class ReceivingWorker(ThreadWorker):
             request.body = WholeBody(b"", 0)  # nothing is left to read
 
     def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
+        self._num_answering -= connection.incoming.kind is not Kind.PING
         self._give_back(connection)
         rest = connection.incoming.rest
         if connection.incoming.kind is Kind.STREAM and connection.parser:
@@ -206,13 +236,17 @@ class ReceivingWorker(ThreadWorker):
             self._drop(connection)
             return
         connection.incoming = NOTHING
-        connection.deadline = time.monotonic() + LINGER_SECONDS
+        now = time.monotonic()
+        connection.deadline = now + LINGER_SECONDS
+        connection.last_moment = now + self._settings.receive_seconds
         self._open.add(connection)
         self._wait_for(connection, self._skip)
 
     def _skip(self, connection: Connection, _: Any) -> None:
         try:
-            if not connection.sock.recv(READ_BYTES):
+            if connection.sock.recv(READ_BYTES):  # a body that was refused before it was there
+                connection.deadline = min(time.monotonic() + LINGER_SECONDS, connection.last_moment)
+            else:
                 self._drop(connection)
         except BlockingIOError:
             return
@@ -221,6 +255,9 @@ class ReceivingWorker(ThreadWorker):
 
     def _refuse(self, connection: Connection, status: int, code: str, message: str) -> None:
         log_event("request_refused", status=status, error_code=code)
+        self._end_with(connection, status, code, message)
+
+    def _end_with(self, connection: Connection, status: int, code: str, message: str) -> None:
         self._forget(connection)
         self._send(connection, error_answer(status, code, message))
         self._give_back(connection)
@@ -265,6 +302,9 @@ class ReceivingWorker(ThreadWorker):
         if now - self._looked < POLL_SECONDS:
             return
         self._looked = now
+        if self._num_refused:  # one line for all of them: thousands per second may come
+            log_event("requests_refused", status=429, error_code="overloaded", number=self._num_refused)
+            self._num_refused = 0
         for connection in [connection for connection in self._open if connection.deadline < now]:
             if connection.incoming.is_begun:
                 self._refuse(connection, 408, "too_slow", "The request did not come in time; send it again.")

@@ -95,6 +95,29 @@ def test_bodies_of_all_clients_together_are_bounded(server):
     assert server.request("POST", "/invocations", bytes(900_000))[0] == 400
 
 
+def test_a_full_server_refuses_before_a_body_has_come_and_takes_it_in_all_the_same(
+    start_server, slow_base_dir, red_jpeg
+):
+    server = start_server(slow_base_dir, SERVE_WORKERS="1", SERVE_THREADS="2")
+    server.wait_for_ping(200)
+    with ThreadPoolExecutor(1) as callers:
+        admitted = callers.submit(server.request, "POST", "/invocations", red_jpeg)
+        time.sleep(0.2)
+        refused = open_socket(server, head(3_000_000))  # and no byte of the body
+        answer = refused.recv(1000)
+        assert not admitted.done()
+        refused.sendall(bytes(3_000_000))  # as a client does that looks for an answer only then
+        refused.close()
+        assert admitted.result()[0] == 200
+    assert answer.startswith(b"HTTP/1.1 429 Too Many Requests")
+    assert b"Retry-After: 1" in answer
+    while not (lines := server.events("requests_refused")):
+        time.sleep(0.05)
+    assert [line["number"] for line in lines] == [1]
+    text = server.request("GET", "/metrics")[2].decode()
+    assert 'classifier_requests_total{route="/invocations",status="429"} 1.0' in text
+
+
 def test_requests_may_follow_each_other_without_waiting_for_answers(server, red_jpeg):
     both = (
         head(len(red_jpeg)) + red_jpeg + b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" + head(1, "Connection: close") + b"x"
