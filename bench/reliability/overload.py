@@ -21,6 +21,7 @@ from bench.reliability.pings import LIMIT_MS, Pings, pinging
 from bench.servers import RunningServer, running, tree_memory_mib
 
 NAME = "overload"
+SAMPLERS = 8  # callers of another kind, who look at the headers of refusals
 CALLERS = 64  # of the closed loop that shows the capacity
 PERIOD_MS = 20  # of arrivals
 MOST_ARRIVALS = 16_000  # each has a port of its own for a while
@@ -55,7 +56,7 @@ def overload(server: RunningServer, ground: Ground) -> list[Record]:
     body.path.write_bytes(ground.photo)
     capacity = closed_loop(server.url, body, CALLERS, plan.seconds).requests_per_second
     sampled = [Request(body=ground.photo)]
-    with pinging(server.url) as pings, calling(server.url, sampled, 1, pause_seconds=0.05) as sampler:
+    with pinging(server.url) as pings, calling(server.url, sampled, SAMPLERS, pause_seconds=0.05) as sampler:
         flood = send_flood(server.url, body, capacity * plan.overload, plan.seconds)
     memory_mib = max(server.peak_memory_mib, tree_memory_mib(server.pid))
     return [
@@ -105,7 +106,7 @@ def _answer_records(flood: Flood, sampled: Sequence[Outcome], capacity: float) -
         without_goal(NAME, "answered with 200", "%", 100 * answered / flood.num_sent),
         without_goal(NAME, "refused with 429", "%", 100 * refused / flood.num_sent),
         at_most(NAME, "any other status, or no answer", "requests", flood.num_sent - answered - refused, 0),
-        # h2load keeps no headers: a caller of another kind looks at them. One that saw no 429 has proved nothing.
+        # h2load keeps no headers. Samplers that saw no 429 have proved nothing.
         at_least(NAME, "429 with Retry-After, of those sampled", "%", 100 * with_hint / max(1, len(refusals)), 100),
         at_most(NAME, "p99 of the requests answered with 200", "ms", p99, ACCEPTED_P99_MS),
         at_least(NAME, "goodput, as a share of the capacity", "%", 100 * goodput, 100 * LEAST_GOODPUT),
