@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from container.errors import ArtifactError, RequestError
-from container.model.artifact import Artifact
+from container.model.artifact import Artifact, stack
 from container.serving.device import make_run
 from container.serving.shared_cores import Layout, SharedCores
 from container.serving.stopwatch import Stopwatch
@@ -82,6 +82,10 @@ class Predictor:
         stopwatch.add("queue", began - submitted)
         stopwatch.add("inference", ended - began)
         return torch.stack([answer.probabilities for answer in done])
+
+    def try_out(self) -> None:
+        """Run the network once in the calling thread: whatever becomes of it, no lane is held up."""
+        self._run(stack([self.crop(torch.zeros(WARM_UP_IMAGE, dtype=torch.uint8))]))
 
     def warm_up(self) -> None:
         """Run every lane until it is at full speed. Raises ArtifactError if its output does not fit its class names."""

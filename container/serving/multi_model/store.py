@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from container.errors import RequestError
+from container.serving.batcher import use_threads
 from container.serving.json_log import log_event
 from container.serving.memory import give_back_memory
 from container.serving.metrics import Metrics
@@ -170,6 +171,7 @@ class ModelStore:
 
     def _load(self, name: str, url: str, folder: Path, load: "Future[None]") -> None:
         with self._places:
+            use_threads(1)  # the other cores are for invocations
             started = time.monotonic()
             failure = self._try(name, url, folder)
         with self._changed:
@@ -192,6 +194,7 @@ class ModelStore:
         try:
             need = self._reserve(loading_bytes(folder))
             predictor = self._load_predictor(folder)
+            predictor.try_out()
             predictor.warm_up()
             with self._changed:
                 self._models[name] = model = Model(name, url, predictor)
@@ -228,8 +231,9 @@ class ModelStore:
         return RequestError(
             507,
             "memory_full",
-            f"Loading the model takes up to {need // MIB} MiB, and {state['models']} models have {state['used_mib']} "
-            f"of {state['limit_mib']} MiB; unload one first, or see SERVE_MAX_MODELS_MIB and SERVE_MAX_MODELS.",
+            f"Loading the model takes up to {need // MIB} MiB, and what is loaded has {state['used_mib']} of "
+            f"{state['limit_mib']} MiB (models: {state['models']}); unload one first, or see SERVE_MAX_MODELS_MIB and "
+            "SERVE_MAX_MODELS.",
         )
 
     def _take_idle(self) -> Model | None:

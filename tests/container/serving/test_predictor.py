@@ -118,6 +118,13 @@ def test_a_request_that_finds_no_place_to_decode_in_time_is_429(base_dir):
         pass
 
 
+def test_a_network_is_tried_out_in_the_thread_that_asks_and_in_no_lane(predictor, monkeypatch):
+    run, threads = predictor._run, []
+    monkeypatch.setattr(predictor, "_run", lambda crops: threads.append(threading.current_thread()) or run(crops))
+    predictor.try_out()
+    assert threads == [threading.current_thread()]
+
+
 def test_warm_up_passes_for_a_good_artifact(predictor):
     predictor.warm_up()
 

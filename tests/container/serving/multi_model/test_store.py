@@ -131,7 +131,7 @@ def test_a_model_that_does_not_fit_is_507_until_another_has_gone(make_many):
     assert [many.load(name)[0] for name in "ab"] == [200, 200]
     status, answer = many.load("c")
     assert (status, error_code(answer)) == (507, "memory_full")
-    assert "2 models have 80 of 100 MiB" in answer["error"]["message"]
+    assert "has 80 of 100 MiB (models: 2)" in answer["error"]["message"]
     assert many.names() == ["a", "b"]
     many.unload("a")
     assert many.load("c")[0] == 200
