@@ -151,8 +151,8 @@ def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)
             f"There is no model artifact at {path}; train first, or mount a folder that holds model.pt."
         )
     check_archive(path)
-    module, class_names, card = _read(path, device)
-    preprocess, network = module.preprocess, _freeze(module)
+    module, class_names, card = read_module(path, device)
+    preprocess, network = module.preprocess, freeze_network(module)
     del module  # its weights: packing makes a copy of the frozen ones
     if device == "cpu":
         try:
@@ -160,17 +160,18 @@ def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)
         except Exception as error:  # packing.py uses parts of PyTorch that another version may have changed
             reason = str(error).strip().partition("\n")[0]
             print(f"The network runs with its weights as they were stored, which is slower: {reason}.", file=sys.stderr)
-            network = _freeze(_read(path, device)[0])
+            network = freeze_network(read_module(path, device)[0])
     return Artifact(preprocess, network, class_names, card)
 
 
-def _freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+def freeze_network(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+    """The module's network with constant weights, all of it in one graph."""
     with _quiet():
         return torch.jit.freeze(module.network.to(memory_format=torch.channels_last))
 
 
-def _read(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[str], dict[str, Any]]:
-    """The module, its class names and its card."""
+def read_module(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[str], dict[str, Any]]:
+    """The module of an artifact, its class names and its card. Raises ArtifactError as load_artifact does."""
     texts = {CLASS_NAMES_FILE: "", MODEL_CARD_FILE: ""}
     try:
         with _quiet():

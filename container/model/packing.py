@@ -47,14 +47,14 @@ def pack(network: torch.jit.ScriptModule, image_size: int, threads: Sequence[int
     if not layers:
         return 0
     image = torch.arange(3.0 * image_size**2).remainder(251).view(1, 3, image_size, image_size) / 50 - 2.5
-    *features, expected = _run(graph, layers, image)
+    *features, expected = run_graph(graph, layers, image)
     sizes = [list(tensor.shape) for tensor in features]
     del features  # of all layers, and the memory is better spent below
     # In a thread that ends here, and its OpenMP threads with it: a server forks later, which those would not survive.
     with ThreadPoolExecutor(1) as thread:
         packed = [_pack_layer(graph, node, size, threads, thread) for node, size in zip(layers, sizes, strict=True)]
     torch.set_num_threads(torch.get_num_threads())  # for MKL the thread's number holds for all
-    (answered,) = _run(graph, [], image)
+    (answered,) = run_graph(graph, [], image)
     if not (answered - expected).abs().max() <= LARGEST_ROUNDING * expected.abs().max():
         raise RuntimeError("its answers differ with them reordered")
     return sum(packed)
@@ -86,8 +86,8 @@ def _constants(node: Node) -> list[Any]:
     return [value.toIValue() for value in list(node.inputs())[1:]]
 
 
-def _run(graph: Graph, layers: list[Node], image: Tensor) -> list[Tensor]:
-    """What the graph makes of an image: the first input of each layer, and its output."""
+def run_graph(graph: Graph, layers: list[Node], images: Tensor) -> list[Tensor]:
+    """What a frozen network's graph makes of images (N, 3, S, S): the first input of each layer, and its output."""
     copy = graph.copy()
     twins = dict(zip(graph.nodes(), copy.nodes(), strict=True))
     output = next(iter(copy.outputs()))
@@ -97,7 +97,7 @@ def _run(graph: Graph, layers: list[Node], image: Tensor) -> list[Tensor]:
     copy.registerOutput(output)
     copy.eraseInput(0)  # `self`, of which a frozen graph uses nothing
     with torch.inference_mode():
-        outputs = torch._C._jit_interpret_graph(copy, (image,))  # type: ignore[attr-defined]
+        outputs = torch._C._jit_interpret_graph(copy, (images,))  # type: ignore[attr-defined]
     return list(outputs) if isinstance(outputs, tuple) else [outputs]
 
 
