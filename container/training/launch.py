@@ -113,7 +113,7 @@ def start_script() -> None:
     except errors.ExecuteUserScriptError as error:
         status = error.return_code
         is_killed = status in KILLED or (status == TORCHRUN_FAILED and bool(stop.listeners(processes)))
-        death = Death(status, is_killed, is_memory=count_kills() > kills)
+        death = Death(status, is_killed, is_memory=count_kills() > kills, num_hosts=len(env.hosts))
         num_processes = len(env.hosts) * max(1, env.num_gpus)
         failure.write(explain(death, settings, num_processes), base_dir_from() / "output", is_cause=is_killed)
         raise
@@ -155,14 +155,15 @@ class Death:
     status: str  # the toolkit gives it as text
     is_killed: bool  # by SIGKILL, as far as can be told under torchrun
     is_memory: bool  # the kernel says that it killed for want of memory
+    num_hosts: int
 
 
 def explain(death: Death, settings: TrainSettings | None, num_processes: int) -> str:
     """A sentence for it. `settings` are those of this project's training, None for a user's own script."""
     if not death.is_killed:
-        return (
-            f"The training process ended with status {death.status} before it could say why; see the log's last lines."
-        )
+        # torchrun ends by itself where hosts do not meet, after 15 minutes, and leaves no other word of it.
+        where = "every host's log: one may have failed first, or never come up" if death.num_hosts > 1 else "the log"
+        return f"The training process ended with status {death.status} before it could say why; see the end of {where}."
     cause = "because the machine's memory ran out" if death.is_memory else "most likely because memory ran out"
     if settings is None:
         return f"The training process was killed, {cause}; take less of it, or a larger machine."

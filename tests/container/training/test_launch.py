@@ -204,13 +204,23 @@ def test_a_death_by_sigkill_is_explained_with_what_to_try(
     job_folder: JobFolder, is_memory: bool, batch_size: int, sentence: str
 ) -> None:
     settings = job_folder.configure(batch_size=batch_size).settings()
-    assert explain(Death("-9", True, is_memory), settings, num_processes=2) == f"The training process was {sentence}"
-    assert explain(Death("-9", True, is_memory), None, 1).startswith("The training process was killed, ")
+    death = Death("-9", is_killed=True, is_memory=is_memory, num_hosts=2)
+    assert explain(death, settings, num_processes=2) == f"The training process was {sentence}"
+    assert explain(death, None, 1).startswith("The training process was killed, ")
 
 
 @pytest.mark.parametrize("status", ["3", "-11", "None"])
 def test_any_other_end_names_its_status(status: str) -> None:
-    assert f"status {status} " in explain(Death(status, False, False), None, 1)
+    assert explain(Death(status, False, False, num_hosts=1), None, 1) == (
+        f"The training process ended with status {status} before it could say why; see the end of the log."
+    )
+
+
+def test_of_several_hosts_one_that_ends_without_a_word_points_to_the_others() -> None:
+    assert (
+        "status 1 before it could say why; see the end of every host's log: one may have failed first, or"
+        in explain(Death("1", False, False, num_hosts=2), None, 2)
+    )
 
 
 def test_only_missing_configuration_files_are_written(tmp_path: Path) -> None:
