@@ -7,6 +7,8 @@ SETTINGS = "tests/container/serving/test_settings.py"
 APP = "tests/container/serving/test_app.py"
 REQUESTS = "tests/container/serving/test_decode_request.py"
 RESPONSES = "tests/container/serving/test_encode_response.py"
+WORKER = "tests/container/serving/test_worker.py"
+DESCRIBE = "tests/container/serving/test_describe.py"
 READINESS = "tests/container/serving/test_readiness.py"
 MULTI_MODEL = "tests/container/serving/multi_model"
 IMAGE = "tests/image/test_image.py"
@@ -39,8 +41,8 @@ NOTES = {
     "serve-log": note("a JSON line per request on stdout", SERVER),
     "serve-pull": note("`deploy push`, `deploy role`"),
     "serve-capture": note("`deploy deploy --capture`; answers bear their true content types"),
-    "ping-quick": note("/ping looks at a variable", SERVER),
-    "ping-under-load": note("a thread is kept for /ping", SERVER),
+    "ping-quick": note("/ping looks at a variable", WORKER, SERVER),
+    "ping-under-load": note("health checks have a thread of their own and pass all other requests", WORKER, SERVER),
     "ping-missing-model": note("503 with the reason", READINESS),
     "ping-missing-model-503": note("the server stays up, and logs the reason once", SERVER),
     "ping-broken-model": note("503 with the reason", READINESS),
@@ -52,8 +54,8 @@ NOTES = {
     "invoke-unknown-headers": note("not looked at; an inference id becomes the log's request id", APP),
     "invoke-custom-attributes": note("`top_k=3` in it is read, the rest is not; none is sent back", APP),
     "invoke-truthful-type": note("the encoder names the type", RESPONSES),
-    "invoke-connection": note("gunicorn accepts in a thread of its own", SERVER),
-    "invoke-load": note("images that wait share batches; too many requests are 429", APP),
+    "invoke-connection": note("one loop accepts and collects requests, and waits for nobody", WORKER),
+    "invoke-load": note("images that wait share batches; too many requests are 429 with Retry-After", APP, WORKER),
     "refuse-content-type": note("415 with the types that are taken", REQUESTS),
     "refuse-accept": note("406 with the types that can be had", APP),
     "refuse-empty": note("400 `empty_image`", REQUESTS),
@@ -62,7 +64,7 @@ NOTES = {
     "payload-25-mb": note("`SERVE_MAX_BODY_BYTES` is 25 MiB by default", SETTINGS),
     "refuse-too-large": note("413 `body_too_large`; the rest of the body is read and dropped", SERVER),
     "http-chunked": note("read as it comes, up to the same limit", SERVER),
-    "http-expect": note("gunicorn answers 100"),
+    "http-expect": note("answered with 100 before the body is collected", WORKER),
     "http-keep-alive": note("`SERVE_KEEPALIVE_SECONDS`", SERVER),
     "stop-in-time": note("`SERVE_GRACEFUL_SECONDS`, 25 by default", SERVER),
     "stop-in-flight": note("what has begun is answered, half-sent requests too", SERVER),
@@ -71,8 +73,8 @@ NOTES = {
     "batch-execution-parameters": note(
         "MaxConcurrentTransforms and MaxPayloadInMB, by cores and by SERVE_MAX_BODY_BYTES"
     ),
-    "batch-local-strategy": note("left out"),
-    "batch-max-payload": note("a smaller SERVE_MAX_BODY_BYTES wins"),
+    "batch-local-strategy": note("left out", DESCRIBE, LOCAL_MODE),
+    "batch-max-payload": note("`SERVE_MAX_BODY_BYTES` decides (25 MiB), and a job with larger objects has to set it"),
     "batch-lines": note('`application/jsonlines`, `{"b64": "..."}` a line', REQUESTS),
     "batch-last-newline": note("the last newline ends the last line", REQUESTS),
     "batch-empty-lines": note("each gets a line that says so, so that line N answers line N", REQUESTS),

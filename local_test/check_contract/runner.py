@@ -9,7 +9,7 @@ from itertools import groupby
 
 from local_test.check_contract.errors import NotApplicableError, NotStartedError, StoppedError
 from local_test.check_contract.lab import Lab
-from local_test.check_contract.row import Outcome, Row, Status, failed, not_applicable, warned
+from local_test.check_contract.row import Mode, Outcome, Row, Status, failed, not_applicable, warned
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ def run_rows(rows: Iterable[Row], lab: Lab, *, jobs: int, tell: Callable[[Result
     """
     chosen = list(rows)
     groups = [list(group) for _, group in groupby(chosen, key=lambda row: row.mode)]
+    if jobs > 1:  # first what takes longest, and makes the model that the others serve
+        groups.sort(key=lambda group: group[0].mode is not Mode.TRAINING)
     with ThreadPoolExecutor(jobs) as executor:
         futures = [executor.submit(_run_group, group, lab, tell) for group in groups]
         try:

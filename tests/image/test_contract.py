@@ -44,18 +44,18 @@ def results(path: Path) -> dict[str, dict]:
     return {row["id"]: row for row in json.loads(path.read_text())["rows"]}
 
 
+@pytest.mark.timeout(600)  # a minute on two cores that have nothing else to do
 def test_our_image_keeps_the_contract(image: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    started = time.monotonic()
     status = main([image, "--jobs", "3", "--json", str(tmp_path / "results.json")])
     print(capfd.readouterr().out)  # the table, where the test fails
     rows = results(tmp_path / "results.json")
     assert {name: row["seen"] for name, row in rows.items() if row["required"] and row["status"] == "fail"} == {}
     assert status == 0
-    assert {name for name, row in rows.items() if row["status"] == "warn"} == set()
+    # Bodies over 25 MiB need SERVE_MAX_BODY_BYTES, whatever a transform job's own variable says.
+    assert {name for name, row in rows.items() if row["status"] == "warn"} <= {"batch-max-payload"}
     not_checked = {name for name, row in rows.items() if row["status"] == "not applicable"}
     assert not_checked == {row.id for row in ROWS if row.unchecked}
     assert list(rows) == [row.id for row in ROWS]
-    assert time.monotonic() - started < 300  # a minute or so on two cores that have nothing else to do
 
 
 @pytest.fixture(scope="module")
