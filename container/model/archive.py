@@ -1,11 +1,13 @@
 """A model.pt as the zip archive that it is: what makes it unfit is found before PyTorch allocates anything for it."""
 
+import pickle
 import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from container.errors import ArtifactError
+from container.model.stored_weights import missing_weight
 
 MAX_MEMBERS = 20_000  # EfficientNet's model.pt has about 1,500
 MAX_DIRECTORY_BYTES = MAX_MEMBERS * 256
@@ -18,13 +20,15 @@ LOCATOR, LOCATOR_BYTES = b"PK\6\7", 20
 END_64 = b"PK\6\6"
 LINK_TYPE, FILE_TYPE_BITS = 0xA000, 0xF000  # of a Unix file's mode, the upper half of a member's attributes
 ENCRYPTED = 0x1
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, pickle.UnpicklingError)
 
 
 def check_archive(path: Path) -> None:
     """Read every byte once, and compare it with its checksum.
 
     Raises ArtifactError that names the member and says why the file is not to be loaded: it leads out of the archive,
-    is a link, is encrypted, inflates to far more than the file has, or is damaged; or that there are too many of them.
+    is a link, is encrypted, inflates to far more than the file has, is damaged, or has fewer bytes than the network
+    takes from it; or that there are too many members.
     """
     try:
         check_directory_size(path)
@@ -33,7 +37,9 @@ def check_archive(path: Path) -> None:
             _check_members(path, members)
             for member in members:
                 _check_content(path, archive, member)
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
+            if reason := missing_weight(archive):
+                raise ArtifactError(f"{path} is not loaded: its weight {reason}; export it again.")
+    except (OSError, ValueError, EOFError, NotImplementedError, *BROKEN) as error:
         raise ArtifactError(
             f"{path} is not a TorchScript file that this image can load: {str(error).rstrip('.') or 'it is cut off'}."
         ) from error
