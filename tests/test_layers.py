@@ -34,7 +34,8 @@ LAYERS = (
     "serving.shared_cores", "serving.device",
     "serving.predictor", "serving.load", "serving.readiness", "serving.limits", "serving.shared_table",
     "serving.metrics", "serving.held_bytes", "serving.receiving", "serving.worker",
-    "serving.npy_body", "serving.encoded_images", "serving.decode_request", "serving.encode_response",
+    "serving.npy_body", "serving.encoded_images", "serving.decode_request", "serving.explain",
+    "serving.encode_response", "serving.options",
     "serving.describe", "serving.openapi", "serving.answer", "serving.multi_model", "serving.app",
     "serving.gunicorn_server", "serving.server",
     "entrypoint",
@@ -55,6 +56,7 @@ SERVING_MAY_USE = {
     "model.archive",
     "model.stored_weights",
     "model.artifact",
+    "model.activation_maps",
     "model.precision",
 }
 # What laptops and deployment scripts may know: names and settings, and how a picture is read.
@@ -182,7 +184,16 @@ def test_torchscript_files_are_written_and_read_in_one_file() -> None:
 @pytest.mark.parametrize(
     ("package", "users"),
     [
-        ("flask", {"serving.answer", "serving.app", "serving.gunicorn_server", "serving.multi_model.routes"}),
+        (
+            "flask",
+            {
+                "serving.answer",
+                "serving.app",
+                "serving.gunicorn_server",
+                "serving.multi_model.routes",
+                "serving.options",
+            },
+        ),
         ("gunicorn", {"serving.gunicorn_server", "serving.worker"}),
         ("sagemaker_training", {"training.launch"}),
         ("matplotlib", {"training.results"}),

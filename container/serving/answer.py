@@ -1,25 +1,25 @@
 """One invocation, from its body to its answer, by whichever model it is for."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Response, g, request
+from torch import Tensor
 from werkzeug.datastructures import MIMEAccept
 
-from container import contract
 from container.errors import RequestError
 from container.serving.decode_request import Image, View, decode_groups, is_lines
-from container.serving.encode_response import Outcome, choose_response_type, encode_response
+from container.serving.encode_response import Answers, choose_response_type, encode_response
+from container.serving.explain import explain
 from container.serving.held_bytes import HeldBytes
 from container.serving.limits import Limits
+from container.serving.options import Options, read_options
 from container.serving.predictor import Predictor
 from container.serving.receiving import WholeBody
 from container.serving.settings import ServeSettings
 from container.serving.stopwatch import Stopwatch
 
-TOP_K = re.compile(r"(?:^|[\s,;&])top_k=([^\s,;&]*)")  # among whatever else a caller's custom attributes carry
 READ_BYTES = 2**16
 
 
@@ -43,27 +43,40 @@ class Invocations:
 
     def _predict(self, body: bytes, predictor: Predictor) -> Response:
         stopwatch: Stopwatch = g.stopwatch
-        response_type = choose_response_type(self._accepted_types())
-        top_k = read_top_k(self._settings.top_k)
-        view = View(predictor.crop, predictor.decode_side)
-        outcomes: list[Outcome] = []
-        for decode in decode_groups(body, request.content_type, self._limits, view):
+        options = read_options(self._settings.top_k)
+        response_type = choose_response_type(self._accepted_types(), options.explains)
+        answers = Answers(predictor.class_names, [], [])
+        for decode in decode_groups(body, request.content_type, self._limits, self._view(predictor)):
             with predictor.decoding(stopwatch), stopwatch.measure("decode"):
                 images = decode()
-            outcomes += self._outcomes(images, predictor)
+            self._add(answers, images, predictor, options)
         with stopwatch.measure("encode"):
-            encoded = encode_response(outcomes, predictor.class_names, top_k, response_type)
+            encoded = encode_response(answers, options.top_k, response_type)
         return Response(encoded, content_type=response_type)
 
-    def _outcomes(self, images: list[Image], predictor: Predictor) -> list[Outcome]:
-        """Each image's probabilities or error. Raises the first error where it is to be the whole answer."""
+    def _view(self, predictor: Predictor) -> View:
+        g.sizes = []  # (width, height) of each image that could be decoded
+
+        def crop(image: Tensor) -> Tensor:
+            g.sizes.append((image.shape[2], image.shape[1]))
+            return predictor.crop(image)
+
+        return View(crop, predictor.decode_side)
+
+    def _add(self, answers: Answers, images: list[Image], predictor: Predictor, options: Options) -> None:
+        """Add each image's probabilities or error. Raises the first error where it is to be the whole answer."""
         good = [image for image in images if not isinstance(image, RequestError)]
         g.num_images = g.get("num_images", 0) + len(images)
         g.num_bad_images = g.get("num_bad_images", 0) + len(images) - len(good)
         if isinstance(images[0], RequestError) and not good and not self._tells_errors_in_the_body:
             raise images[0]
-        rows = iter(predictor.predict(good, g.stopwatch) if good else ())
-        return [image if isinstance(image, RequestError) else next(rows) for image in images]
+        probabilities = predictor.predict(good, g.stopwatch) if good else ()  # (N, K)
+        rows = iter(probabilities)
+        answers.outcomes.extend(image if isinstance(image, RequestError) else next(rows) for image in images)
+        if options.explains and isinstance(probabilities, Tensor):
+            with g.stopwatch.measure("inference"):
+                answers.explanations.extend(explain(predictor, good, probabilities, g.sizes, options.label))
+            g.sizes.clear()
 
     @property
     def _tells_errors_in_the_body(self) -> bool:
@@ -115,17 +128,6 @@ class Invocations:
     def _too_large(self) -> RequestError:
         limit = self._settings.max_body_bytes
         return RequestError(413, "body_too_large", f"The body is too large; at most {limit} bytes are accepted.")
-
-
-def read_top_k(default: int) -> int:
-    """How many labels the current request asks for. Raises RequestError 422 if that cannot be read."""
-    attribute = TOP_K.search(request.headers.get(contract.CUSTOM_ATTRIBUTES_HEADER, ""))
-    text = request.args.get("top_k", attribute[1] if attribute else None)
-    if text is None:
-        return default
-    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", text):
-        raise RequestError(422, "invalid_top_k", f"top_k is {text[:32]!r}; it must be a whole number of at least 1.")
-    return int(text)
 
 
 def _pieces(stream: object) -> Iterator[bytes]:

@@ -2,7 +2,9 @@
 
 import logging
 
+from container.contract import MODEL_FILE
 from container.errors import ArtifactError
+from container.model.activation_maps import ActivationMaps
 from container.model.artifact import Artifact, load_artifact
 from container.model.precision import Variant, choose_variant
 from container.serving.json_log import log_event
@@ -25,6 +27,7 @@ def load_predictor(settings: ServeSettings, device: str, cores: SharedCores | No
         timeout_seconds=settings.timeout_seconds,
         device=device,
         description={**description, "reason": variant.reason},
+        load_maps=lambda: ActivationMaps(settings.model_dir / MODEL_FILE),
     )
 
 

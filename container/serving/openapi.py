@@ -3,7 +3,8 @@
 from typing import Any
 
 from container.serving.decode_request import IMAGE_TYPES, JSON_TYPE, LINES_TYPES, MULTIPART_TYPE, NPY_TYPE
-from container.serving.encode_response import ACCEPTED_TYPES
+from container.serving.encode_response import ACCEPTED_TYPES, PNG_TYPE
+from container.serving.options import MAP
 from container.serving.settings import ServeSettings
 
 TEXT = {"type": "string"}
@@ -104,9 +105,9 @@ def _invocations(settings: ServeSettings) -> dict[str, Any]:
         "required": ["predictions"],
         "properties": {"predictions": {"type": "array", "items": item}},
     }
-    answers: dict[str, Any] = {accepted: {"schema": TEXT} for accepted in ACCEPTED_TYPES}
+    answers: dict[str, Any] = {accepted: {"schema": TEXT} for accepted in (*ACCEPTED_TYPES, PNG_TYPE)}
     answers[JSON_TYPE] = {"schema": predictions}
-    answers[NPY_TYPE] = binary
+    answers[NPY_TYPE] = answers[PNG_TYPE] = binary
     return {
         "summary": "Labels and probabilities of images",
         "parameters": [
@@ -115,7 +116,19 @@ def _invocations(settings: ServeSettings) -> dict[str, Any]:
                 "in": "query",
                 "description": f"Labels per image; {settings.top_k} if left out.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": 999_999},
-            }
+            },
+            {
+                "name": "explain",
+                "in": "query",
+                "description": "Adds where in each image its label was found; in image/png, shows it.",
+                "schema": {"type": "string", "enum": [MAP]},
+            },
+            {
+                "name": "label",
+                "in": "query",
+                "description": "The class to explain, in place of the most likely one.",
+                "schema": TEXT,
+            },
         ],
         "requestBody": {"required": True, "content": bodies},
         "responses": {

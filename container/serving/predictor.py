@@ -1,7 +1,8 @@
 """Images -> probabilities -> the most likely labels."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from container.errors import ArtifactError, RequestError
+from container.model.activation_maps import ActivationMaps
 from container.model.artifact import Artifact, stack
 from container.serving.device import make_run
 from container.serving.shared_cores import Layout, SharedCores
@@ -41,6 +43,7 @@ class Predictor:
         timeout_seconds: float,
         device: str = "cpu",
         description: dict[str, str] | None = None,
+        load_maps: Callable[[], ActivationMaps] | None = None,
     ) -> None:
         self.class_names = artifact.class_names
         self.card = artifact.card
@@ -50,6 +53,9 @@ class Predictor:
         self._timeout_seconds = timeout_seconds
         self._cores = SharedCores(cores) if isinstance(cores, Layout) else cores
         self._run = make_run(artifact, device)
+        self._load_maps = load_maps
+        self._maps: ActivationMaps | ArtifactError | None = None  # once somebody has asked for one
+        self._explaining = threading.Lock()
 
     @contextmanager
     def decoding(self, stopwatch: Stopwatch) -> Iterator[None]:
@@ -86,6 +92,22 @@ class Predictor:
     def try_out(self) -> None:
         """Run the network once in the calling thread: whatever becomes of it, no lane is held up."""
         self._run(stack([self.crop(torch.zeros(WARM_UP_IMAGE, dtype=torch.uint8))]))
+
+    def explain(self, crops: list[Tensor], classes: list[int]) -> Tensor:
+        """Maps (N, h, w) of what each place of N crops adds to the logit of one class each; their means are the logits.
+
+        One request at a time, in its own thread. Raises RequestError 422 if the network has no such maps.
+        """
+        with self._explaining:
+            if self._maps is None:
+                try:
+                    self._maps = self._load_maps() if self._load_maps else ArtifactError("No maps can be loaded.")
+                except ArtifactError as error:
+                    self._maps = error
+            if isinstance(self._maps, ArtifactError):
+                raise RequestError(422, "no_explanation", str(self._maps))
+            maps = self._maps(stack(crops))  # (N, K, h, w)
+        return maps[torch.arange(len(classes)), torch.tensor(classes)]
 
     def warm_up(self) -> None:
         """Run every lane until it is at full speed. Raises ArtifactError if its output does not fit its class names."""
