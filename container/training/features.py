@@ -15,6 +15,7 @@ from container.data.feature_cache import FeatureCache
 from container.data.feature_file import FeatureKey, Features, round_features
 from container.model.preprocess import Preprocess
 from container.training.distributed import Group
+from container.training.memory import is_out_of_memory
 
 POLL_SECONDS = 0.1
 Task = tuple[str, int]  # split, view
@@ -34,6 +35,7 @@ class JobFeatures:
     group: Group
     num_views: int  # of the train channel
     _open: dict[Task, Tensor] = field(default_factory=dict)
+    _images_at_once: int = 0  # in a forward pass, once memory has run out; 0: as many as the loader gives
 
     def view(self, split: str, view: int) -> Tensor:
         """A view that `prepare` has made ready: (N, D), float16 or float32."""
@@ -101,9 +103,22 @@ class JobFeatures:
             print(f"float16 is too coarse for the features of {split}; they are kept as {features.dtype}.", flush=True)
         return features
 
-    @torch.inference_mode()
     def _forward(self, images: Tensor, precision: torch.dtype) -> Features:
-        """Features (n, D), float32, of images (n, 3, S, S), uint8."""
+        """Features (n, D), float32, of images (n, 3, S, S), uint8; in smaller parts from where memory runs out on."""
+        parts = images.split(self._images_at_once or len(images))
+        try:
+            return np.concatenate([self._forward_at_once(part, precision) for part in parts])
+        except (RuntimeError, MemoryError) as error:
+            fewer = len(parts[0]) // 2
+            if fewer == 0 or not is_out_of_memory(error):
+                raise
+        # Out of the handler, which would hold on to all that the pass had in memory.
+        print(f"Memory has no room for the features of {len(parts[0])} images at once: trying {fewer}.", flush=True)
+        self._images_at_once = fewer
+        return self._forward(images, precision)
+
+    @torch.inference_mode()
+    def _forward_at_once(self, images: Tensor, precision: torch.dtype) -> Features:
         device = self.group.device
         self.backbone.eval()
         with torch.autocast(device.type, precision, enabled=precision is not torch.float32):

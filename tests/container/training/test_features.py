@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from container.data.feature_cache import SUFFIX, FeatureCache
 from container.errors import ChannelError
@@ -80,6 +80,42 @@ def test_features_are_computed_at_the_precision_that_training_has(job_folder: Jo
     assert not torch.equal(plain.view("train", 0), reduced.view("train", 0))
     assert torch.allclose(plain.view("train", 0).float(), reduced.view("train", 0).float(), rtol=0.1, atol=0.02)
     assert torch.equal(plain.view("valid", 0), reduced.view("valid", 0))  # evaluation is always in full
+
+
+class Small(nn.Module):
+    """A device that has no room for more than so many images."""
+
+    def __init__(self, backbone: nn.Module, room: int, error: Exception) -> None:
+        super().__init__()
+        self.backbone, self.room, self.error = backbone, room, error
+        self.sizes: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.sizes.append(len(images))
+        if len(images) > self.room:
+            raise self.error
+        features: Tensor = self.backbone(images)
+        return features
+
+
+def test_where_memory_runs_out_features_are_computed_of_fewer_images_at_once(
+    job_folder: JobFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = make(job_folder)
+    features.backbone = small = Small(features.backbone, 5, torch.OutOfMemoryError("CUDA out of memory."))
+    features.prepare("train", 0, go_on)
+    assert small.sizes == [12, 6, 3, 3, 3, 3]
+    assert "Memory has no room for the features of 12 images at once: trying 6." in capsys.readouterr().out
+    rows = expected(job_folder, features, "train", 0)
+    assert torch.allclose(features.view("train", 0).float(), rows, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("room", "error"), [(0, torch.OutOfMemoryError("CUDA")), (5, RuntimeError("a defect"))])
+def test_where_fewer_images_do_not_help_the_error_is_told(job_folder: JobFolder, room: int, error: Exception) -> None:
+    features = make(job_folder)
+    features.backbone = Small(features.backbone, room, error)
+    with pytest.raises(type(error), match=str(error)):
+        features.prepare("train", 0, go_on)
 
 
 def test_a_view_is_mapped_from_its_file_also_by_the_job_that_computed_it(job_folder: JobFolder) -> None:
