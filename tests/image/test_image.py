@@ -38,6 +38,10 @@ def test_the_port_label_lets_sagemaker_choose_the_port(inspected):
     assert inspected["Config"]["Labels"]["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
 
 
+def test_the_models_label_lets_sagemaker_load_many(inspected):
+    assert inspected["Config"]["Labels"]["com.amazonaws.sagemaker.capabilities.multi-models"] == "true"
+
+
 def test_variables_of_the_base_that_would_mislead_are_overridden(inspected):
     environment = dict(line.split("=", 1) for line in inspected["Config"]["Env"])
     assert environment["SAGEMAKER_TRAINING_MODULE"] == ""

@@ -14,7 +14,8 @@ from container.errors import RequestError
 from container.serving.answer import Invocations
 from container.serving.describe import describe_limits
 from container.serving.multi_model.load_failure import is_out_of_memory
-from container.serving.multi_model.store import Model, ModelStore
+from container.serving.multi_model.loaded_model import Model
+from container.serving.multi_model.store import ModelStore
 from container.serving.settings import ServeSettings
 
 PAGE_SIZE = 100

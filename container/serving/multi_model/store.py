@@ -18,6 +18,7 @@ from container.serving.json_log import log_event
 from container.serving.memory import give_back_memory
 from container.serving.metrics import Metrics
 from container.serving.multi_model.load_failure import as_request_error
+from container.serving.multi_model.loaded_model import Model
 from container.serving.multi_model.memory_budget import MIB, MemoryBudget
 from container.serving.multi_model.model_folder import find_folder, loading_bytes
 from container.serving.predictor import Predictor
@@ -25,26 +26,6 @@ from container.serving.settings import ServeSettings
 
 LOAD_SECONDS = 360  # for all of SageMaker's tries to load a model together
 UNLOAD_SECONDS = 30  # for requests to a model that is to go
-
-
-class Model:
-    """A loaded model. `users` are the requests that it answers now; `turn` grows with every use."""
-
-    def __init__(self, name: str, url: str, predictor: Predictor) -> None:
-        self.name = name
-        self.url = url
-        self.users = 0
-        self.turn = 0
-        self._predictor: Predictor | None = predictor
-
-    @property
-    def predictor(self) -> Predictor:
-        assert self._predictor is not None, "a model that has users is not closed"
-        return self._predictor
-
-    def close(self) -> None:
-        """Let go of the network, even where somebody still holds this object."""
-        self._predictor = None
 
 
 class ModelStore:
@@ -69,6 +50,7 @@ class ModelStore:
         # Whoever waits for a load holds a thread of the server; the others are for invocations.
         self._callers = threading.BoundedSemaphore(max(1, settings.threads // 2))
         self._making_room = threading.Lock()  # so that no two loads count on the same room
+        self._is_weighed = False
         self._reserved: list[int] = []  # bytes that each load under way needs at most
 
     def load(self, name: str, url: str) -> None:
@@ -192,10 +174,8 @@ class ModelStore:
         """Why the model cannot be loaded; its traceback would hold on to what has been loaded of it."""
         need = 0
         try:
-            need = self._reserve(loading_bytes(folder))
-            predictor = self._load_predictor(folder)
-            predictor.try_out()
-            predictor.warm_up()
+            need = self._reserve(loading_bytes(folder), folder)
+            predictor = self._load_warm(folder)
             with self._changed:
                 self._models[name] = model = Model(name, url, predictor)
                 model.turn = next(self._turns)
@@ -206,11 +186,17 @@ class ModelStore:
                 self._reserved.remove(need)
         return None
 
-    def _reserve(self, need: int) -> int:
+    def _load_warm(self, folder: Path) -> Predictor:
+        predictor = self._load_predictor(folder)
+        predictor.try_out()
+        predictor.warm_up()
+        return predictor
+
+    def _reserve(self, need: int, folder: Path) -> int:
         """`need`, once there is room for that many bytes. Raises RequestError 507."""
         with self._making_room:
             if not self._models and not self._reserved:
-                self._budget.note_empty()
+                self._weigh_empty(need, folder)
             may_evict = self._settings.full_memory == "evict" and self._budget.allows(need)
             while not self._has_room(need):
                 idle = self._take_idle() if may_evict else None
@@ -219,6 +205,15 @@ class ModelStore:
                 self._free(idle, "evicted")
             self._reserved.append(need)
         return need
+
+    def _weigh_empty(self, need: int, folder: Path) -> None:
+        # With a bound for the models alone, the first is loaded twice: 80 MiB of libraries and of compiled kernels come
+        # with whichever is first, stay, and are no model's own.
+        if self._settings.max_models_mib and not self._is_weighed and self._budget.has_room(need):
+            self._load_warm(folder)
+            give_back_memory()
+            self._is_weighed = True
+        self._budget.note_empty()
 
     def _has_room(self, need: int) -> bool:
         most = self._settings.max_models

@@ -139,12 +139,24 @@ def test_a_model_that_does_not_fit_is_507_until_another_has_gone(make_many):
 
 def test_loads_at_a_time_do_not_count_on_the_same_room(make_many, background):
     many = make_many(max_models_mib=60)
+    many.load("a")
+    many.unload("a")
+    arrived = len(many.gate.arrived)
     many.gate.opened.clear()
     first = background(many.load, "a")
-    many.gate.wait_for(1)
+    many.gate.wait_for(arrived + 1)
     assert many.load("b")[0] == 507
     many.gate.opened.set()
     assert first.result(PATIENCE)[0] == 200
+
+
+def test_what_comes_with_the_first_model_and_stays_is_not_counted_as_its_own(make_many):
+    many = make_many(max_models_mib=100)
+    assert many.load("a")[0] == 200
+    assert many.gate.arrived == ["a", "a"]  # the first of them to see what stays without it
+    many.unload("a")
+    assert [many.load(name)[0] for name in "bc"] == [200, 200]
+    assert many.gate.arrived == ["a", "a", "b", "c"]
 
 
 def test_the_number_of_models_has_a_bound_of_its_own(make_many):
