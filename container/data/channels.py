@@ -84,6 +84,7 @@ def read_channel(
         listed = [_files(folder) for folder in folders]
     if not folders:
         raise ChannelError(f"Channel {name!r} ({root}) has no class folders; put one folder of images per label in it.")
+    _refuse_bytes(name, root, folders)
     names = class_names or tuple(folder.name for folder in folders)
     unknown = sorted({folder.name for folder in folders} - set(names))
     if unknown:
@@ -146,6 +147,16 @@ def _class_folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _refuse_bytes(name: str, root: Path, folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.name.encode()
+        except UnicodeEncodeError as error:
+            raise ChannelError(
+                f"Channel {name!r} ({root}): the class folder {folder.name!r} has a name that is not UTF-8; rename it."
+            ) from error
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,8 +1,10 @@
 """The training process, in reading order: settings, data, network, epochs, artifact."""
 
 import dataclasses
+import io
 import json
 import math
+import sys
 import time
 
 from container import contract
@@ -23,6 +25,8 @@ from container.training.splits import load_splits
 def main() -> int:
     """Run the job; the exit status. A failure leaves its sentence in the failure file."""
     settings = None
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     with listening() as stop:
         try:
             settings = TrainSettings.read()

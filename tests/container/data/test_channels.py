@@ -135,6 +135,12 @@ def test_a_name_that_is_no_text_is_read_like_any_other(root: Path) -> None:
     assert read(root).fingerprint != channel.fingerprint
 
 
+def test_a_class_whose_name_is_no_text_is_refused_as_nothing_could_answer_with_it(root: Path) -> None:
+    (root / os.fsdecode(b"caf\xe9")).mkdir()
+    with pytest.raises(ChannelError, match=r"the class folder 'caf\\udce9' has a name that is not UTF-8; rename it\."):
+        read(root)
+
+
 @pytest.mark.parametrize("closed", ["", CLASS_NAMES[0], f"{CLASS_NAMES[0]}/below"])
 def test_a_folder_that_may_not_be_read_is_named_and_does_not_count_as_empty(closed: str) -> None:
     with TemporaryDirectory() as folder:  # which everybody may enter, unlike pytest's

@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -233,10 +234,14 @@ def test_an_image_that_is_damaged_while_the_job_runs_ends_it_by_name(
     assert job_folder.failure.startswith(f"{victim} was readable when the job started and is no longer: ")
 
 
-def test_skipped_files_are_counted_in_the_metrics_and_left_where_they_are(job_folder: JobFolder) -> None:
+def test_skipped_files_are_named_counted_in_the_metrics_and_left_where_they_are(
+    job_folder: JobFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     job_folder.configure(max_corrupt_share=0.2, num_epochs=1).add_channels(train=4, valid=1)
-    bad = job_folder.data_dir / "train" / CLASS_NAMES[0] / "bad.jpg"
+    bad = job_folder.data_dir / "train" / CLASS_NAMES[0] / os.fsdecode(b"caf\xe9.jpg")  # a name that is no text
     bad.write_bytes(b"bad")
-    job_folder.train()
+    monkeypatch.setenv(contract.BASE_DIR_VARIABLE, str(job_folder.base_dir))
+    assert run.main() == 0
+    assert "/caf\\udce9.jpg: These 3 bytes are not a JPEG" in capsys.readouterr().out
     assert job_folder.metrics["num_unreadable"] == {"train": 1, "valid": 0}
     assert bad.read_bytes() == b"bad"
