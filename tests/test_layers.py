@@ -15,7 +15,8 @@ CONTAINER_DIR = PROJECT_DIR / "container"
 # fmt: off
 LAYERS = (
     "contract", "errors", "stop", "cores", "schema", "hyperparameters", "settings",
-    "data.image_file", "data.decode", "data.readable_files", "data.channels", "data.augmentation", "data.dataset",
+    "data.image_file", "data.decode", "data.readable_files", "data.channel_files", "data.channels",
+    "data.augmentation", "data.dataset",
     "data.feature_file", "data.feature_cache", "data.feature_loader",
     "model.preprocess", "model.head", "model.backbone", "model.network", "model.packing",
     "model.stored_weights", "model.archive",

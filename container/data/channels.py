@@ -5,11 +5,9 @@ A channel is a folder with one folder of images per class (ImageFolder). Nothing
 
 import hashlib
 import os
-import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from multiprocessing import get_context
@@ -17,11 +15,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from container.data.channel_files import class_folders, image_files, named_errors, refuse_bytes
 from container.data.decode import decode_image
 from container.data.readable_files import ReadableFiles
 from container.errors import ChannelError, ImageError
 
-IGNORED_FILES = ("Thumbs.db", "desktop.ini")  # what desktop systems leave; hidden files and folders are ignored too
 SPLIT_FOLDERS = ("train", "valid", "test")  # a channel that holds these holds a whole data set
 NAMED_IN_ERROR = 5  # unreadable files that an error lists by path
 
@@ -55,9 +53,9 @@ class Channel:
 
 def split_roots(train_root: Path, valid_root: Path | None, test_root: Path | None) -> dict[str, Path]:
     """Folder per split. A single channel that holds train/ and valid/ or test/ folders is a data set by itself."""
-    with _sentences("train"):
+    with named_errors("train"):
         parts = {name: train_root / name for name in SPLIT_FOLDERS if (train_root / name).is_dir()}
-        if "train" in parts and len(parts) > 1 and len(parts) == len(_class_folders(train_root)):
+        if "train" in parts and len(parts) > 1 and len(parts) == len(class_folders(train_root)):
             return parts
     given = {"train": train_root, "valid": valid_root, "test": test_root}
     return {name: root for name, root in given.items() if root is not None}
@@ -79,12 +77,12 @@ def read_channel(
     files and may raise. Raises ChannelError if a folder cannot be read, a class is unknown, nothing is readable, or
     more than `max_corrupt_share` of the files are not.
     """
-    with _sentences(name):
-        folders = _class_folders(root)
-        listed = [_files(folder) for folder in folders]
+    with named_errors(name):
+        folders = class_folders(root)
+        listed = [image_files(folder) for folder in folders]
     if not folders:
         raise ChannelError(f"Channel {name!r} ({root}) has no class folders; put one folder of images per label in it.")
-    _refuse_bytes(name, root, folders)
+    refuse_bytes(name, root, folders)
     names = class_names or tuple(folder.name for folder in folders)
     unknown = sorted({folder.name for folder in folders} - set(names))
     if unknown:
@@ -141,56 +139,6 @@ def _subset(channel: Channel, name: str, indices: list[int]) -> Channel:
         labels=tuple(channel.labels[index] for index in indices),
         digests=tuple(channel.digests[index] for index in indices),
     )
-
-
-def _class_folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _refuse_bytes(name: str, root: Path, folders: list[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.name.encode()
-        except UnicodeEncodeError as error:
-            raise ChannelError(
-                f"Channel {name!r} ({root}): the class folder {folder.name!r} has a name that is not UTF-8; rename it."
-            ) from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """All that may be images below a class folder, links that lead nowhere included. Raises OSError."""
-
-    def fail(error: OSError) -> None:
-        raise error  # a folder that cannot be read would otherwise count as one without images
-
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        # A notebook leaves copies of images in .ipynb_checkpoints.
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(parent, name) for name in names if not name.startswith(".") and name not in IGNORED_FILES)
-        found += [path for path in paths if _may_be_read(path)]
-    return sorted(found)
-
-
-def _may_be_read(path: Path) -> bool:
-    """Not of a pipe or a device, which would have the job wait for ever."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:  # whoever reads it learns why it cannot be read
-        return True
-
-
-@contextmanager
-def _sentences(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ChannelError(
-            f"Channel {name!r}: {error.filename} cannot be read: {error.strerror}; see that the folder is there and "
-            "that its permissions let this process in."
-        ) from error
 
 
 def _verify(
