@@ -25,10 +25,17 @@ def engine() -> Any:
 
 
 def test_the_folder_is_gone_after_an_error_too(engine: Any) -> None:
-    with pytest.raises(KeyboardInterrupt), workspace(engine, "image:1") as folder:
-        (folder / "file").touch()
-        raise KeyboardInterrupt
-    assert not folder.exists()
+    folders: list[Path] = []
+
+    def work() -> None:
+        with workspace(engine, "image:1") as folder:
+            folders.append(folder)
+            (folder / "file").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert not folders[0].exists()
     assert engine.commands == []
 
 
