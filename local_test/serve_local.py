@@ -22,6 +22,7 @@ from local_test.opt_ml import Run
 from local_test.train_local import PROJECT_DIR
 
 READY_SECONDS = 60
+AT_HOME = {"SERVE_DEMO": "true"}  # a page to drop a picture on
 EXAMPLES = """examples:
   python -m local_test.serve_local runs/dogs
   python -m local_test.serve_local runs/photos --no-docker --port 8081"""
@@ -38,7 +39,7 @@ def server(run: Run, *, image: str | None, port: int, quiet: bool = False) -> It
     Raises ServerError if it is not ready within READY_SECONDS.
     """
     require_model(run)
-    with serving(run.root, "model", image=image, port=port, quiet=quiet) as url:
+    with serving(run.root, "model", image=image, port=port, quiet=quiet, variables=AT_HOME) as url:
         yield url
 
 
@@ -110,7 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
         image = None if options.no_docker else options.image
         # Ctrl-C is the way to stop it, while it starts too; leaving `server` ends it.
         with contextlib.suppress(KeyboardInterrupt), server(run, image=image, port=options.port) as url:
-            print(f"\nReady. Ask it: python -m local_test.invoke --url {url} IMAGE\nCtrl-C stops it.")
+            print(f"\nReady: open {url} in a browser, or ask it: python -m local_test.invoke --url {url} IMAGE")
+            print("Ctrl-C stops it.")
             signal.pause()
     except (ServerError, EngineError) as error:
         print(error, file=sys.stderr)

@@ -37,7 +37,7 @@ LAYERS = (
     "serving.metrics", "serving.held_bytes", "serving.receiving", "serving.worker",
     "serving.npy_body", "serving.encoded_images", "serving.decode_request", "serving.explain",
     "serving.encode_response", "serving.options",
-    "serving.describe", "serving.openapi", "serving.answer", "serving.multi_model", "serving.app",
+    "serving.describe", "serving.openapi", "serving.demo", "serving.answer", "serving.multi_model", "serving.app",
     "serving.gunicorn_server", "serving.server",
     "entrypoint",
 )

@@ -18,6 +18,8 @@ from werkzeug.exceptions import HTTPException
 from container import contract
 from container.errors import RequestError
 from container.serving.answer import Invocations
+from container.serving.decode_request import JSON_TYPE
+from container.serving.demo.page import page
 from container.serving.describe import describe_model, execution_parameters
 from container.serving.encode_response import error_body
 from container.serving.held_bytes import HeldBytes
@@ -34,6 +36,7 @@ from container.serving.stopwatch import Stopwatch
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")  # visible ASCII, so that it can go back in a header
+HTML_TYPE = "text/html"
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 RETRY_SECONDS = 1
 Refusal = tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]
@@ -78,7 +81,10 @@ def _add_model_routes(app: Flask, settings: ServeSettings, readiness: Readiness,
         return {"status": "ready", **readiness.predictor().description}
 
     @app.get("/")
-    def tell_model() -> dict[str, Any]:
+    def tell_model() -> Response | dict[str, Any]:
+        if settings.demo and request.accept_mimetypes.best_match((JSON_TYPE, HTML_TYPE)) == HTML_TYPE:
+            document, policy = page()
+            return Response(document, mimetype=HTML_TYPE, headers={"Content-Security-Policy": policy})
         return describe_model(readiness.predictor(), settings)
 
     @app.post("/invocations")

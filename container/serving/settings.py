@@ -60,6 +60,10 @@ class ServeSettings:
     max_request_pixels: int = setting(100_000_000, "the same for all images of a request together", minimum=1)
     max_images_per_request: int = setting(64, "most images in one request; more: 413", minimum=1, maximum=10_000)
     top_k: int = setting(5, "labels per image, if the request does not say", minimum=1)
+    demo: bool = setting(
+        False,
+        "whether GET / is a page to drop a picture on, for browsers; serving at home sets it",
+    )
     errors: str = setting(
         "status",
         "how an image that cannot be read is answered: status: 400 or 413; body: 200 and the error in its place, so "
