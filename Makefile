@@ -66,10 +66,11 @@ aws: .venv/ready-dev ## list the steps: make aws-doctor, aws-role, aws-upload AR
 	$(BIN)/python -m deploy --help
 
 ## Development
-lint: .venv/ready-dev ## ruff, mypy and pip check
+lint: .venv/ready-dev ## ruff, mypy, import-linter and pip check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
 fuzz: .venv/ready-dev ## coverage-guided fuzzing of what reads request bodies, 5 minutes; ARGS="--seconds 3600"
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
