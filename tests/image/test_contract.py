@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,13 @@ def test_our_image_keeps_the_contract(image: str, tmp_path: Path, capfd: pytest.
 
 
 @pytest.fixture(scope="module")
-def wrong_image(docker) -> str:
+def wrong_image(docker) -> Iterator[str]:
     content = WRONG_DOCKERFILE.format(base=build_standin(docker, []))
     context = str(Path(__file__).parent)
     built = docker.run("build", "--tag", WRONG_TAG, "--file", "-", context, input=content)
     assert built.returncode == 0, built.stderr
-    return WRONG_TAG
+    yield WRONG_TAG
+    docker.run("image", "rm", WRONG_TAG)
 
 
 def test_the_faults_of_a_wrong_image_are_found(
