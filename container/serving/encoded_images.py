@@ -83,7 +83,9 @@ def _line_image(line: bytes) -> Encoded:
     try:
         return _base64_image(_parse(line))
     except RequestError as error:
-        return error
+        # Without what led to it: a body may have 100,000 such lines, and each would keep its frames alive.
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
 
 
 def _base64_image(instance: object) -> Encoded:
