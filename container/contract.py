@@ -30,6 +30,7 @@ FEATURES_DIR_VARIABLE = "CLASSIFIER_FEATURES_DIR"
 
 MULTI_MODEL_VARIABLE = "SAGEMAKER_MULTI_MODEL"  # `true` on an endpoint that loads models by name
 MODELS_DIR = "models"  # below the base folder, each model of such an endpoint in a folder of its own
+MAX_PAYLOAD_VARIABLE = "SAGEMAKER_MAX_PAYLOAD_IN_MB"  # of a batch transform job
 BIND_TO_PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 DEFAULT_PORT = 8080
 CUSTOM_ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"

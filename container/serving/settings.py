@@ -131,11 +131,19 @@ class ServeSettings:
         bound = environ.get(contract.BIND_TO_PORT_VARIABLE)
         if bound is not None:
             settings = replace(settings, port=parse(cls, {"port": bound}, contract.BIND_TO_PORT_VARIABLE).port)
+        if "max_body_bytes" not in given:
+            settings = replace(settings, max_body_bytes=max(settings.max_body_bytes, _transform_payload(environ)))
         base_dir = Path(environ.get(contract.BASE_DIR_VARIABLE, contract.BASE_DIR))
         settings = replace(settings, model_dir=base_dir / "model", models_dir=base_dir / contract.MODELS_DIR)
         if environ.get(contract.MULTI_MODEL_VARIABLE, "").lower() == "true":
             settings = _for_many_models(settings)
         return _share_cores(settings, cores) if device == "cpu" else _share_gpu(settings, cores)
+
+
+def _transform_payload(environ: Mapping[str, str]) -> int:
+    """Bytes that a batch transform job sends in one request, where its creator has said so; 0 elsewhere."""
+    megabytes = environ.get(contract.MAX_PAYLOAD_VARIABLE, "")
+    return int(megabytes) * 2**20 if megabytes.isdecimal() else 0
 
 
 def _check_names(given: Mapping[str, str], known: list[str]) -> None:

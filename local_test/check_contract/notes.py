@@ -75,9 +75,7 @@ NOTES = {
         "MaxConcurrentTransforms and MaxPayloadInMB, by cores and `SERVE_MAX_BODY_BYTES`", DESCRIBE
     ),
     "batch-local-strategy": note("left out", DESCRIBE, LOCAL_MODE),
-    "batch-max-payload": note(
-        "`SERVE_MAX_BODY_BYTES` decides, 25 MiB by default", not_met="a job with larger objects has to set it"
-    ),
+    "batch-max-payload": note("followed where it is above 25 MiB; `SERVE_MAX_BODY_BYTES` wins"),
     "batch-lines": note('`application/jsonlines`, `{"b64": "..."}` a line', REQUESTS),
     "batch-last-newline": note("the last newline ends the last line", REQUESTS),
     "batch-empty-lines": note("each gets a line that says so, so that line N answers line N", REQUESTS),

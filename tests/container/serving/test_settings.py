@@ -120,3 +120,14 @@ def test_what_a_multi_model_endpoint_cannot_have_is_refused(name, text):
     with pytest.raises(SettingsError, match=f"{name.lower()} is {text}.*one process holds all.*SERVE_{name} out"):
         read(SAGEMAKER_MULTI_MODEL="true", **{f"SERVE_{name}": text})
     assert read(SAGEMAKER_MULTI_MODEL="true", SERVE_WORKERS="1").workers == 1
+
+
+@pytest.mark.parametrize(("megabytes", "expected"), [("40", 40), ("6", 25), ("0", 25), ("many", 25)])
+def test_a_transform_jobs_payload_is_taken_where_it_is_larger(megabytes, expected):
+    settings = ServeSettings.from_environment({"SAGEMAKER_MAX_PAYLOAD_IN_MB": megabytes}, cores=2)
+    assert settings.max_body_bytes == expected * 2**20
+
+
+def test_a_largest_body_that_was_set_wins_over_a_transform_jobs_payload():
+    environ = {"SAGEMAKER_MAX_PAYLOAD_IN_MB": "40", "SERVE_MAX_BODY_BYTES": "1000"}
+    assert ServeSettings.from_environment(environ, cores=2).max_body_bytes == 1000
