@@ -43,6 +43,8 @@ FAST = {
     "debugger": "false",
     "precisions": "fp32",
 }
+# For jobs whose pictures nobody looks at: a trial's are not drawn, which takes longer than all of its training here.
+WITHOUT_PICTURES = {contract.TUNING_OBJECTIVE: "Average loss"}
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
 set_environment()  # smdebug reads it when the fork server imports it

@@ -10,7 +10,7 @@ import pytest
 from container.contract import FEATURES_DIR_VARIABLE
 from container.data.decode import decode_image
 from container.model.artifact import load_artifact
-from tests.job_folder import JobFolder, TrainingProcess
+from tests.job_folder import WITHOUT_PICTURES, JobFolder, TrainingProcess
 
 HEAD = {
     "fine_tune": "head",
@@ -20,6 +20,7 @@ HEAD = {
     "cached_views": 3,
     "learning_rate": 0.01,
     "feature_cache": "on",
+    **WITHOUT_PICTURES,
 }
 FORWARD = "container.training.features:JobFeatures._forward"  # of a batch of images: here one is a whole view
 # Of losses and weights. In float32 features differ from those that the network computes batch by batch by the order

@@ -6,15 +6,25 @@ import torch
 from torch import Tensor
 
 from container.training.checkpoint import load_checkpoint
-from tests.job_folder import JobFolder
+from tests.job_folder import WITHOUT_PICTURES, JobFolder
 
 # Everything that draws random numbers: augmentation, dropout in the head, the order of the examples, the first weights.
 # A checkpoint is due every second step; an epoch has three, the last of them with a smaller batch.
-OPTIONS = {"fine_tune": "all", "augment": "basic", "head": "seed", "num_epochs": 2, "checkpoint_seconds": 1, "seed": 7}
+OPTIONS = {
+    "fine_tune": "all",
+    "augment": "basic",
+    "head": "seed",
+    "num_epochs": 2,
+    "checkpoint_seconds": 1,
+    "seed": 7,
+    **WITHOUT_PICTURES,
+}
 
 
-def make_job(folder: JobFolder, **options: object) -> JobFolder:
-    return folder.configure(**{**OPTIONS, **options}).add_channels(train=8)
+def make_job(folder: JobFolder, *, pictures: bool = False, **options: object) -> JobFolder:
+    left_out = WITHOUT_PICTURES.keys() if pictures else ()
+    given = {name: value for name, value in {**OPTIONS, **options}.items() if name not in left_out}
+    return folder.configure(**given).add_channels(train=8)
 
 
 def assert_goes_on(folder: JobFolder, expected: JobFolder) -> None:

@@ -12,11 +12,11 @@ from smdebug.trials import create_trial
 from container import contract
 from tests.container.training.resumed_jobs import assert_same_job
 from tests.container.training.test_distributed import start_two
-from tests.job_folder import JobFolder
+from tests.job_folder import WITHOUT_PICTURES, JobFolder
 
 LOSS = "CrossEntropyLoss_output_0"
 HEAD = "Network_head.0.weight"
-ON: dict[str, object] = {"debugger": True, "head": "linear", "workers": 0}
+ON: dict[str, object] = {"debugger": True, "head": "linear", "workers": 0, **WITHOUT_PICTURES}
 
 
 def make_job(folder: JobFolder, **hyperparameters: object) -> JobFolder:

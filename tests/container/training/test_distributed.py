@@ -14,7 +14,7 @@ from container.model.artifact import load_artifact
 from container.training import distributed
 from container.training.distributed import Group
 from local_test.serve_local import free_port
-from tests.job_folder import JobFolder, TrainingProcess
+from tests.job_folder import WITHOUT_PICTURES, JobFolder, TrainingProcess
 
 TOLERANCE = 1e-4
 TWO_PROCESSES_HERE = '{"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "ethwe"}'
@@ -72,7 +72,7 @@ def test_two_processes_train_what_one_process_trains(
     # uneven; of batches of 8 the last is less than half full and left out, with two processes as with one.
     jobs = [new_job_folder(name) for name in ("one", "two")]
     for job in jobs:
-        job.configure(head="linear", num_epochs=2, **options)
+        job.configure(head="linear", num_epochs=2, **WITHOUT_PICTURES, **options)
         job.add_channels(train={"001.Red": 11, "002.Green": 9, "003.Blue": 7}, valid=3, test=3)
     alone = jobs[0].start()
     assert alone.wait() == 0, alone.output
@@ -86,7 +86,9 @@ def test_two_processes_train_what_one_process_trains(
 
 def test_both_processes_measure_the_network_that_is_exported(job_folder: JobFolder) -> None:
     # Each process has batch normalisation's statistics of its own pictures; both must evaluate with their mean.
-    job_folder.configure(backbone="shufflenet_v2_x0_5", head="linear", num_epochs=1, learning_rate=0.01)
+    job_folder.configure(
+        backbone="shufflenet_v2_x0_5", head="linear", num_epochs=1, learning_rate=0.01, **WITHOUT_PICTURES
+    )
     job_folder.add_channels(train=8, valid=3).write_config("resourceconfig.json", TWO_PROCESSES_HERE)
     processes = start_two(job_folder)
     assert [process.wait() for process in processes] == [0, 0], processes[0].output + processes[1].output
@@ -97,7 +99,7 @@ def test_both_processes_measure_the_network_that_is_exported(job_folder: JobFold
 
 
 def test_sigterm_to_one_process_stops_both_at_the_same_step_and_they_go_on(job_folder: JobFolder) -> None:
-    job_folder.configure(head="seed", num_epochs=2).add_channels(train=8)
+    job_folder.configure(head="seed", num_epochs=2, **WITHOUT_PICTURES).add_channels(train=8)
     job_folder.write_config("resourceconfig.json", TWO_PROCESSES_HERE)
     stopped = start_two(job_folder, (signal.SIGTERM, "container.training.loop:Trainer._train_step", 4))
     assert [process.wait() for process in stopped] == [0, 0], stopped[0].output + stopped[1].output

@@ -131,7 +131,7 @@ def test_the_machines_memory_runs_out_in_a_sentence_with_the_batch_size_to_try(j
 def test_a_disk_that_is_full_before_the_results_costs_at_most_those(
     job_folder: JobFolder, undisturbed: JobFolder, name: str, sentence: str | None
 ) -> None:
-    folder = make_job(job_folder).output_dir / "data"
+    folder = make_job(job_folder, pictures=True).output_dir / "data"
     folder.mkdir(parents=True)
     (folder / name).symlink_to("/dev/full")
     process = job_folder.start()
@@ -177,7 +177,9 @@ def test_a_stop_during_the_last_measurement_leaves_that_out(job_folder: JobFolde
 
 
 def test_a_stop_while_pictures_are_drawn_does_not_disturb_them(job_folder: JobFolder, undisturbed: JobFolder) -> None:
-    process = make_job(job_folder).start(signal_before=(signal.SIGTERM, "container.training.results:plot_curves", 1))
+    process = make_job(job_folder, pictures=True).start(
+        signal_before=(signal.SIGTERM, "container.training.results:plot_curves", 1)
+    )
     assert process.wait() == 0, process.output
     assert_same_job(job_folder, undisturbed)
     assert (job_folder.output_dir / "data" / "confusion_matrix.png").is_file()
