@@ -82,12 +82,15 @@ class Connection(TConn):
         self.since = 0.0  # time.monotonic() of the request's first byte
         self.deadline = 0.0
         self.held = 0  # bytes of this request that count as held
+        self.counted = 0  # 1 while its request is among those that are answered
         self.last_moment = 0.0  # to which a connection that is to be closed may go on sending
         self.is_registered = False
 
 
 class ReceivingWorker(ThreadWorker):
-    """Serves the application of a GunicornServer, whose `settings`, `held` and `retire` it uses."""
+    """Serves the application of a GunicornServer, whose `settings`, `held`, `metrics` and `retire` it uses."""
+
+    wsgi: Any
 
     def init_process(self) -> None:
         self._settings: ServeSettings = self.app.settings
@@ -95,7 +98,9 @@ class ReceivingWorker(ThreadWorker):
         self._open: set[Connection] = set()  # receiving, or lingering before they are closed
         self._looked = self._weighed = time.monotonic()
         self._retired: float | None = None
-        self._num_answering = 0  # requests in threads, or on their way there and back; none of them health checks
+        self._num_answering = 0  # requests in threads, or on their way there; none of them health checks
+        self._counting = threading.Lock()
+        self._thread = threading.local()  # its `connection` is the one that the thread answers
         self._num_refused = 0  # that the log has not told yet
         self._pings = ThreadPoolExecutor(1, "ping")
         self._streams = ThreadPoolExecutor(max(2, self.cfg.threads // 8), "stream")
@@ -180,13 +185,32 @@ class ReceivingWorker(ThreadWorker):
     def _is_full(self) -> bool:
         return self._num_answering >= max(1, self.cfg.threads - 1)  # one thread is left over for what is no invocation
 
+    def _count(self, connection: Connection, number: int) -> None:
+        """Count the connection's request as one that is answered (1), or no longer (0)."""
+        with self._counting:
+            self._num_answering += number - connection.counted
+            connection.counted = number
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        application = self.wsgi
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            try:
+                return application(environ, start_response)
+            finally:  # before the answer is sent: who has it may ask again at once
+                self._count(self._thread.connection, 0)
+
+        self.wsgi = answer
+
     def _dispatch(self, connection: Connection) -> None:
         self._forget(connection)
         connection.data_ready = True
         connection.init()
         connection.parser.unreader.sock = DeadlineSocket(connection.sock, connection.deadline)
         connection.parser.unreader.unread(connection.incoming.head)
-        self._num_answering += connection.incoming.kind is not Kind.PING
+        if connection.incoming.kind is not Kind.PING:
+            self._count(connection, 1)
         pools = {Kind.PING: self._pings, Kind.WHOLE: self.tpool, Kind.STREAM: self._streams}
         future = pools[connection.incoming.kind or Kind.STREAM].submit(self.handle, connection)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
@@ -194,6 +218,7 @@ class ReceivingWorker(ThreadWorker):
     def handle_request(self, request: Any, connection: Connection) -> bool:
         """Whether the connection can be used again. Runs in a thread."""
         incoming = connection.incoming
+        self._thread.connection = connection
         connection.sock.settimeout(self._settings.receive_seconds)  # for a client that does not read its answer
         if incoming.kind is Kind.STREAM:
             request.body = StreamedBody(request.body)
@@ -210,20 +235,27 @@ class ReceivingWorker(ThreadWorker):
             request.body = WholeBody(b"", 0)  # nothing is left to read
 
     def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
-        self._num_answering -= connection.incoming.kind is not Kind.PING
+        self._count(connection, 0)  # if it never came to the application
         self._give_back(connection)
         rest = connection.incoming.rest
         if connection.incoming.kind is Kind.STREAM and connection.parser:
             rest = connection.parser.unreader.take_buffered()
         is_kept = not future.cancelled() and not future.exception() and bool(future.result())
-        if not (is_kept and self.alive):
+        if not is_kept:
             self._linger(connection)
             return
         connection.sock.setblocking(False)
         if rest:
             self._receive(connection, self.cfg.keepalive, rest)
         else:
-            super().finish_request(connection, future)
+            self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        # Also by a worker that is to end: its client was told that the connection stays open, and may be sending.
+        connection.set_timeout()
+        self.keepalived_conns.append(connection)
+        wake = partial(self.on_client_socket_readable, connection)
+        self.poller.register(connection.sock, selectors.EVENT_READ, wake)
 
     # Ends of connections that are not gunicorn's.
 

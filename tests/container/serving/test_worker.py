@@ -118,6 +118,12 @@ def test_a_full_server_refuses_before_a_body_has_come_and_takes_it_in_all_the_sa
     assert 'classifier_requests_total{route="/invocations",status="429"} 1.0' in text
 
 
+def test_a_caller_who_asks_again_as_soon_as_answered_finds_a_place(start_server, base_dir, red_jpeg):
+    server = start_server(base_dir, SERVE_WORKERS="1", SERVE_THREADS="2")  # one of them for invocations
+    server.wait_for_ping(200)
+    assert {server.request("POST", "/invocations", red_jpeg)[0] for _ in range(100)} == {200}
+
+
 def test_requests_may_follow_each_other_without_waiting_for_answers(server, red_jpeg):
     both = (
         head(len(red_jpeg)) + red_jpeg + b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" + head(1, "Connection: close") + b"x"
