@@ -9,17 +9,18 @@ from urllib.parse import urlsplit
 
 from bench.record import Record
 from bench.reliability.callers import Request, ask
-from bench.reliability.census import settled_census, take_census, worker_pids
+from bench.reliability.census import settled_census, worker_pids
 from bench.reliability.goals import at_least, at_most, without_goal
 from bench.reliability.ground import Ground
 from bench.reliability.server_log import LogMark
 from bench.servers import RunningServer, running
+from container.serving.memory import TRIM_BYTES
 
 NAME = "client disconnects"
 AT_ONCE = 8
 SHARES = (0.0, 0.5, 1.0)  # of the body that is sent before the caller goes away
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset in place of an orderly end
-MEMORY_MIB = 50  # more than before; a warm allocator keeps some of what it had
+MEMORY_MIB = TRIM_BYTES / 2**20  # more than before: so much free memory the server keeps on purpose
 LATER_REQUESTS = 20
 
 
@@ -34,11 +35,11 @@ def disconnects(server: RunningServer, ground: Ground, mark: LogMark) -> list[Re
     number, address = ground.plan.num_disconnects, urlsplit(server.url)
     target = (address.hostname or "", address.port or 80)
     head = head_of_request(len(ground.photo))
-    _go_away_many_times(target, head, ground.photo, AT_ONCE * len(SHARES))  # so that threads and buffers are there
+    _go_away_many_times(target, head, ground.photo, max(AT_ONCE * len(SHARES), number // 3))  # to fill all buffers
     workers = worker_pids(server.pid)
-    before = settled_census(server.pid, take_census(server.pid))
+    before = settled_census(server.pid)
     _go_away_many_times(target, head, ground.photo, number)
-    after = settled_census(server.pid, before)
+    after = settled_census(server.pid, before.num_descriptors)
     later = [ask(server.url, Request(body=ground.photo)) for _ in range(LATER_REQUESTS)]
     answered = sum(outcome.status == 200 for outcome in later)
     return [

@@ -32,7 +32,7 @@ def test_the_real_server_serves_on_and_logs_no_negative_duration(real, monkeypat
 def test_a_server_that_measures_by_the_wall_clock_misses_its_goals(bad, monkeypatch) -> None:
     monkeypatch.setattr(clock_jumps, "LATEST_CLOSE_SECONDS", 0.3)
     records = clock_jumps.measure(bad(stub(BY_THE_WALL_CLOCK)))
-    assert missed(records) == {"lines of the log with a negative duration", "until an idle connection is closed"}
+    assert missed(records) >= {"lines of the log with a negative duration", "until an idle connection is closed"}
 
 
 def test_only_the_wall_clock_of_a_preloaded_process_jumps(tmp_path: Path) -> None:

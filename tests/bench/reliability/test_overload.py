@@ -20,7 +20,7 @@ def test_the_real_server_answers_or_refuses_with_a_hint_and_nothing_else(shared_
     records = overload.overload(shared_server[0], real)
     seen = values(records)
     assert missed_counts(records) == set()
-    assert seen["answered with 200"] + seen["refused with 429"] == pytest.approx(100)
+    assert seen["answered with 200"] + seen["refused with 429"] == pytest.approx(100, abs=0.01)
     assert seen["refused with 429"] > 10
     assert seen["429 with Retry-After, of those sampled"] == 100
     assert seen["goodput, as a share of the capacity"] > 0
