@@ -26,7 +26,7 @@ setup-dev: .venv/ready-dev ## the same, and what tests, benchmarks and the SageM
 demo: .venv/ready ## images -> training -> server -> labels, without AWS or Docker; DATA=folder for your own images
 	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
 test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
-	$(BIN)/python -m pytest -n logical --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered
 
 ## Data
 sample: .venv/ready ## draw the sample data set into data/sample

@@ -6,27 +6,39 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import contextlib
+import functools
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-from tests.job_folder import JobFolder
+from tests.job_folder import PROJECT_DIR, JobFolder
 
 # Times differ from machine to machine, and a test must not fail on one of two runs.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("steady")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadFileScheduling):
     """Tests of a file run in one process, which shares its fixtures; so do all that need the one Docker engine."""
-    for item in items:
-        is_docker = item.get_closest_marker("docker") or "image" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("docker" if is_docker else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = nodeid.partition("::")[0]
+        return "docker" if needs_docker(PROJECT_DIR / name) else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+@functools.cache
+def needs_docker(path: Path) -> bool:
+    return path.is_relative_to(PROJECT_DIR / "tests" / "image") or "mark.docker" in path.read_text()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ A TorchScript file is a program: who loads one trusts whoever wrote it, as with 
 model folder alone, never from a request, and what that folder holds is to come from this project's training.
 """
 
+import gc
 import io
 import json
 import struct
@@ -127,7 +128,7 @@ def save_artifact(
     texts = {CLASS_NAMES_FILE: json.dumps(class_names), MODEL_CARD_FILE: json.dumps(card, indent=2, sort_keys=True)}
     content = io.BytesIO()  # PyTorch, writing to a file itself, ends the whole process where the disk is full
     with _quiet():
-        torch.jit.save(torch.jit.script(classifier), content, _extra_files=texts)
+        torch.jit.save(_script(classifier), content, _extra_files=texts)
     try:
         partial.write_bytes(content.getbuffer())
         partial.replace(path)
@@ -136,6 +137,26 @@ def save_artifact(
         raise ArtifactError(
             f"{path} cannot be written: {error.strerror}; see that the folder is there and the disk has room."
         ) from error
+
+
+def _script(classifier: Classifier) -> torch.jit.ScriptModule:
+    try:
+        return torch.jit.script(classifier)
+    except RuntimeError:
+        _forget_lost_builtins()
+        return torch.jit.script(classifier)
+
+
+def _forget_lost_builtins() -> None:
+    """Take from PyTorch's table of builtin functions, which has their addresses, those at which there is none any more.
+
+    Once in some thousand times an attribute of a network lies at one, and is taken for that function.
+    """
+    table = torch.jit._builtins._get_builtin_table()
+    there = {id(item) for item in gc.get_objects() if callable(item)}
+    there |= {id(function) for function, _ in torch.jit._builtins._builtin_ops}
+    for address in table.keys() - there:
+        del table[address]
 
 
 def load_artifact(path: Path, device: str = "cpu", threads: Sequence[int] = (1,)) -> Artifact:

@@ -11,8 +11,9 @@ DOCKER_DIR = Path(__file__).parents[2] / "docker"
 
 
 def pins(name: str) -> set[str]:
+    """`name==version` of each line; for which Python and system it is needed may differ."""
     lines = (DOCKER_DIR / f"{name}.txt").read_text().splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
+    return {line.partition(" ;")[0] for line in lines if line and not line.startswith("#")}
 
 
 def wanted(name: str) -> set[str]:

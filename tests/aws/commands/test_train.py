@@ -241,7 +241,7 @@ def test_a_job_without_results_still_gives_its_model(deploy: Deploy, stub: JobsS
 
 
 def test_a_model_archive_without_the_model_is_refused(deploy: Deploy, stub: JobsStub) -> None:
-    stub.results = RESULTS | {"output/model.tar.gz": archive({"../model.pt": b"x"})}
+    stub.results = RESULTS | {"output/model.tar.gz": archive({"other.pt": b"x"})}
     refused = deploy("train", "--model")
     assert (refused.status, "holds no model.pt" in refused.err) == (1, True)
 

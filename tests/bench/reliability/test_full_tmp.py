@@ -28,6 +28,7 @@ def test_a_server_that_keeps_bodies_in_tmp_misses_its_goal(bad) -> None:
     assert "bodies of 25 MB answered as they deserve, of 4" in missed(full_tmp.measure(bad(stub(ON_DISK))))
 
 
+@NEEDS_MOUNTS
 def test_where_mounts_are_refused_one_sentence_says_what_is_needed(real, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingToolError, match="mounts of their own"):

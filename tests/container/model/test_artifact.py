@@ -278,3 +278,12 @@ def test_a_network_whose_weights_cannot_be_reordered_is_served_as_it_was_stored(
     assert f"weights as they were stored, which is slower: {reason}" in capsys.readouterr().err.replace(
         "with them ", ""
     )
+
+
+def test_an_attribute_that_is_taken_for_a_builtin_function_does_no_harm(tmp_path: Path, monkeypatch) -> None:
+    """PyTorch's table of builtin functions has addresses of objects that are gone, where others may lie later."""
+    network = make_network("resnet18")
+    table = torch.jit._builtins._get_builtin_table()
+    monkeypatch.setitem(table, id(network.backbone.conv1._reversed_padding_repeated_twice), "aten::add")
+    save_artifact(tmp_path / "model.pt", Preprocess(SIZE), network, list(CLASS_NAMES), {"input_size": SIZE})
+    assert load_artifact(tmp_path / "model.pt").class_names == list(CLASS_NAMES)

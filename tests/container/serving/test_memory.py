@@ -11,7 +11,7 @@ import numpy as np
 if sys.argv[1] == "kept":
     assert keep_memory()
 def work():
-    for _ in range(30):
+    for _ in range(150):
         blocks = [np.ones(2**19 * size, np.uint8) for size in range(1, 7)]
         del blocks
 threads = [threading.Thread(target=work) for _ in range(2)]

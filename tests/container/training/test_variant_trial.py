@@ -69,7 +69,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     """fp32 is always right, bf16 takes green for blue, int8 is always wrong."""
     folder = tmp_path_factory.mktemp("artifacts")
     for name, order in (("fp32", [0, 1, 2]), ("bf16", [0, 2, 1]), ("int8", [1, 2, 0])):
-        save_artifact(folder / name, Preprocess(SIZE), Brightest(order), [], {"input_size": SIZE})
+        save_artifact(folder / name, Preprocess(SIZE), Brightest(order), ["a", "b", "c"], {"input_size": SIZE})
     return {name: load_artifact(folder / name) for name in ("fp32", "bf16", "int8")}
 
 
