@@ -144,6 +144,8 @@ def _script(classifier: Classifier) -> torch.jit.ScriptModule:
         return torch.jit.script(classifier)
     except RuntimeError:
         _forget_lost_builtins()
+        # What the first try has left half made would be taken up again.
+        torch.jit._recursive.concrete_type_store = torch.jit._recursive.ConcreteTypeStore()
         return torch.jit.script(classifier)
 
 

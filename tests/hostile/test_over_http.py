@@ -1,6 +1,7 @@
 """A real server under hostile bodies and connections: it answers, and lives on as it was."""
 
 import os
+import time
 
 import pytest
 
@@ -26,6 +27,10 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     settings = {"SERVE_WORKERS": str(WORKERS), "SERVE_DECODES": "2", "SERVE_LOG_LEVEL": "warning"}
     running = RunningServer(base_dir, tmp_path_factory.mktemp("home"), {**os.environ, **settings})
     running.wait_for_ping(200)
+    give_up = time.monotonic() + 60
+    while len(children(running.process.pid)) < WORKERS:  # each is forked for itself
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
     yield running
     running.kill()
 

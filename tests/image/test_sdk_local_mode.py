@@ -3,6 +3,7 @@
 import base64
 import gc
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def test_a_failed_job_shows_the_sentence_of_its_failure_file(image: str, data_di
     assert sdk_local.main(arguments) == 1
     gc.collect()
     assert "pretrained='/no/such' is no file" in capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def _collect() -> Iterator[None]:
+    """What the SDK leaves to the garbage collector is collected here, where its warnings are expected."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
