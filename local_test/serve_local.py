@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -98,21 +99,37 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, help="folder of a run of train_local")
+    add_where_arguments(parser)
+    options = parser.parse_args(arguments)
+    run = Run(options.run.absolute())
+    return serve_until_stopped(
+        options,
+        lambda image: server(run, image=image, port=options.port),
+        lambda url: f"open {url} in a browser, or ask it: python -m local_test.invoke --url {url} IMAGE",
+    )
+
+
+def add_where_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=contract.DEFAULT_PORT, help="port on localhost (default: 8080)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
     parser.add_argument("--no-docker", action="store_true", help="run as a process instead of in the image")
-    options = parser.parse_args(arguments)
-    run = Run(options.run.absolute())
+
+
+def serve_until_stopped(
+    options: argparse.Namespace,
+    start: Callable[[str | None], AbstractContextManager[str]],
+    how_to_ask: Callable[[str], str],
+) -> int:
+    """Exit status, once Ctrl-C or SIGTERM has ended the server. `start` is given the image, or None for a process."""
     for number in (signal.SIGINT, signal.SIGTERM):  # both end it in order, even where a script started it with &
         signal.signal(number, signal.default_int_handler)
     try:
         if not options.no_docker:
             require_image(options.image)
         image = None if options.no_docker else options.image
-        # Ctrl-C is the way to stop it, while it starts too; leaving `server` ends it.
-        with contextlib.suppress(KeyboardInterrupt), server(run, image=image, port=options.port) as url:
-            print(f"\nReady: open {url} in a browser, or ask it: python -m local_test.invoke --url {url} IMAGE")
-            print("Ctrl-C stops it.")
+        # Ctrl-C is the way to stop it, while it starts too; leaving it ends the server.
+        with contextlib.suppress(KeyboardInterrupt), start(image) as url:
+            print(f"\nReady: {how_to_ask(url)}\nCtrl-C stops it.")
             signal.pause()
     except (ServerError, EngineError) as error:
         print(error, file=sys.stderr)

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import json
 import shutil
-import signal
 import sys
 import tempfile
 import urllib.error
@@ -13,9 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from container import contract
-from local_test.image import DEFAULT_IMAGE, EngineError, require_image
 from local_test.opt_ml import Run
-from local_test.serve_local import ServerError, require_model, serving
+from local_test.serve_local import ServerError, add_where_arguments, require_model, serve_until_stopped, serving
 from local_test.train_local import pair
 
 VARIABLES = {contract.MULTI_MODEL_VARIABLE: "true"}
@@ -66,24 +64,14 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", nargs="+", type=pair, metavar="NAME=RUN", help="a name, and a run of train_local")
-    parser.add_argument("--port", type=int, default=contract.DEFAULT_PORT, help="port on localhost (default: 8080)")
-    parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
-    parser.add_argument("--no-docker", action="store_true", help="run as a process instead of in the image")
+    add_where_arguments(parser)
     options = parser.parse_args(arguments)
     runs = {name: Run(Path(folder).absolute()) for name, folder in options.runs}
-    for number in (signal.SIGINT, signal.SIGTERM):  # both end it in order, even where a script started it with &
-        signal.signal(number, signal.default_int_handler)
-    try:
-        if not options.no_docker:
-            require_image(options.image)
-        image = None if options.no_docker else options.image
-        with contextlib.suppress(KeyboardInterrupt), models_server(runs, image=image, port=options.port) as url:
-            print(f"\nReady: {', '.join(runs)}. Send an image to {url}/models/NAME/invoke.\nCtrl-C stops it.")
-            signal.pause()
-    except (ServerError, EngineError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return serve_until_stopped(
+        options,
+        lambda image: models_server(runs, image=image, port=options.port),
+        lambda url: f"{', '.join(runs)}. Send an image to {url}/models/NAME/invoke.",
+    )
 
 
 if __name__ == "__main__":

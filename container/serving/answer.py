@@ -46,7 +46,7 @@ class Invocations:
         options = read_options(self._settings.top_k)
         response_type = choose_response_type(self._accepted_types(), options.explains)
         answers = Answers(predictor.class_names, [], [])
-        for decode in decode_groups(body, request.content_type, self._limits, self._view(predictor)):
+        for decode in decode_groups(body, request.content_type, self._limits, self._view(predictor, options)):
             with predictor.decoding(stopwatch), stopwatch.measure("decode"):
                 images = decode()
             self._add(answers, images, predictor, options)
@@ -54,7 +54,9 @@ class Invocations:
             encoded = encode_response(answers, options.top_k, response_type)
         return Response(encoded, content_type=response_type)
 
-    def _view(self, predictor: Predictor) -> View:
+    def _view(self, predictor: Predictor, options: Options) -> View:
+        if not options.explains:
+            return View(predictor.crop, predictor.decode_side)
         g.sizes = []  # (width, height) of each image that could be decoded
 
         def crop(image: Tensor) -> Tensor:

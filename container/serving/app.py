@@ -3,8 +3,8 @@
 Codes: not_found, method_not_allowed; warming_up, model_unavailable (503); overloaded, model_busy (429); too_slow (408);
 not_acceptable; body_too_large, too_many_images, too_many_pixels, too_many_values, image_too_complex;
 unsupported_content_type; empty_image, undecodable_image, invalid_json, invalid_base64, invalid_multipart, invalid_npy,
-broken_body, bad_request, bad_http; no_instances, invalid_instance, no_images, wrong_array, invalid_top_k;
-internal_error.
+broken_body, bad_request, bad_http; no_instances, invalid_instance, no_images, wrong_array, invalid_top_k,
+invalid_explain, invalid_label, not_one_image, no_explanation; internal_error.
 """
 
 import logging
@@ -21,7 +21,7 @@ from container.serving.answer import Invocations
 from container.serving.decode_request import JSON_TYPE
 from container.serving.demo.page import page
 from container.serving.describe import describe_model, execution_parameters
-from container.serving.encode_response import error_body
+from container.serving.error_answer import error_body, retry_headers
 from container.serving.held_bytes import HeldBytes
 from container.serving.json_log import embedded_metrics, log_event
 from container.serving.memory import resident_bytes
@@ -38,7 +38,6 @@ REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")  # visible ASCII, so that it can go back in a header
 HTML_TYPE = "text/html"
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-RETRY_SECONDS = 1
 Refusal = tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]
 
 
@@ -137,9 +136,7 @@ def _add_error_answers(app: Flask) -> None:
     @app.errorhandler(RequestError)
     def refuse(error: RequestError) -> Refusal:
         g.error_code = error.code
-        # 429 and 503 differ for whoever has to act: send it later, or there is no model to send it to.
-        headers = [("Retry-After", str(RETRY_SECONDS))] if error.status == 429 else []
-        return error_body(error), error.status, headers
+        return error_body(error), error.status, retry_headers(error.status)
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> Refusal:

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from container.errors import RequestError
 from container.serving.decode_request import JSON_TYPE, LINES_TYPES, NPY_TYPE
+from container.serving.error_answer import error_body
 from container.serving.explain import Explanation
 from container.serving.predictor import most_likely
 
@@ -68,10 +69,6 @@ def encode_response(answers: Answers, top_k: int, response_type: str) -> bytes:
     if response_type in LINES_TYPES:
         return "".join(json.dumps(item, allow_nan=False) + "\n" for item in items).encode()
     return json.dumps({"predictions": items}, allow_nan=False).encode()
-
-
-def error_body(error: RequestError) -> dict[str, dict[str, str]]:
-    return {"error": {"code": error.code, "message": str(error)}}
 
 
 def _json_item(

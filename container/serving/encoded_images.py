@@ -19,7 +19,7 @@ MOST_LINES = 100_000  # of one body; each costs an answer
 
 def json_images(body: bytes, limits: Limits) -> Iterator[Encoded]:
     """The images of {"instances": [{"b64": ...}]}. Raises RequestError 400, 413 or 422 at once if there are none."""
-    document = _parse(body)
+    document = parse_json(body)
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list) or not instances:
         raise RequestError(
@@ -66,7 +66,7 @@ def multipart_images(body: bytes, boundary: str, limits: Limits) -> list[bytes]:
     return images
 
 
-def _parse(text: bytes) -> object:
+def parse_json(text: bytes) -> object:
     # Base64 holds none of these. Each value becomes an object, of 24 times the bytes that `{},` has.
     if sum(map(text.count, b"[{,")) > MOST_VALUES:
         raise RequestError(
@@ -81,7 +81,7 @@ def _parse(text: bytes) -> object:
 
 def _line_image(line: bytes) -> Encoded:
     try:
-        return _base64_image(_parse(line))
+        return _base64_image(parse_json(line))
     except RequestError as error:
         # Without what led to it: a body may have 100,000 such lines, and each would keep its frames alive.
         error.__cause__ = error.__context__ = None

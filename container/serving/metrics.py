@@ -1,7 +1,6 @@
 """What /metrics tells, in the format of Prometheus: sums over all workers, those that have ended included."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from container.serving.shared_table import SharedTable
 from container.serving.stopwatch import PARTS
@@ -22,45 +21,39 @@ STATUSES = (200, 400, 404, 405, 406, 408, 409, 413, 415, 422, 429, 500, 503, 507
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)  # seconds
 PARTS_AND_TOTAL = (*PARTS, "total")
 IN_FLIGHT, RESIDENT, MODELS = "in_flight", "resident_bytes", "models"
+STARTS = "starts"
 LOAD_OUTCOMES = ("loaded", "failed", "no_memory")
 UNLOAD_REASONS = ("asked", "evicted")
 GAUGES = (IN_FLIGHT, RESIDENT, MODELS)  # of a worker that lives; those of one that has ended are set back to 0
 
 
-@dataclass(frozen=True)
-class Series:
+def series(kind: str, *labels: str) -> str:
     """The name of a column: a kind of number, and what tells it from others of its kind."""
-
-    kind: str
-    labels: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "|".join((self.kind, *self.labels))
+    return "|".join((kind, *labels))
 
 
-def request_series(route: str, status: int) -> Series:
+def request_series(route: str, status: int) -> str:
     known = str(status) if status in STATUSES else OTHER
-    return Series("requests", (route if route in ROUTES else OTHER, known))
+    return series("requests", route if route in ROUTES else OTHER, known)
 
 
-def bucket_series(part: str, bound: float) -> Series:
-    return Series("bucket", (part, str(bound)))
+def bucket_series(part: str, bound: float) -> str:
+    return series("bucket", part, str(bound))
 
 
 def columns() -> list[str]:
     """The names of all columns: every series that there can be, so that no caller can make more of them."""
     requests = [
-        Series("requests", (route, status))
+        series("requests", route, status)
         for route in (*ROUTES, OTHER)
         for status in (*(str(status) for status in STATUSES), OTHER)
     ]
     latencies = [bucket_series(part, bound) for part in PARTS_AND_TOTAL for bound in BUCKETS]
-    sums = [Series(kind, (part,)) for kind in ("count", "sum") for part in PARTS_AND_TOTAL]
-    images = [Series("images", (outcome,)) for outcome in ("answered", "refused")]
-    loads = [Series("model_loads", (outcome,)) for outcome in LOAD_OUTCOMES]
-    unloads = [Series("model_unloads", (reason,)) for reason in UNLOAD_REASONS]
-    gauges = [Series(name, ()) for name in (*GAUGES, "starts")]
-    return [str(series) for series in (*requests, *latencies, *sums, *images, *loads, *unloads, *gauges)]
+    sums = [series(kind, part) for kind in ("count", "sum") for part in PARTS_AND_TOTAL]
+    images = [series("images", outcome) for outcome in ("answered", "refused")]
+    loads = [series("model_loads", outcome) for outcome in LOAD_OUTCOMES]
+    unloads = [series("model_unloads", reason) for reason in UNLOAD_REASONS]
+    return [*requests, *latencies, *sums, *images, *loads, *unloads, *GAUGES, STARTS]
 
 
 class Metrics:
@@ -74,17 +67,17 @@ class Metrics:
         self._row = row
         for name in GAUGES:
             self._table.set(row, name, 0)
-        self._add(Series("starts", ()))
+        self._add(STARTS)
 
     def begin(self) -> None:
-        self._add(Series(IN_FLIGHT, ()))
+        self._add(IN_FLIGHT)
 
     def end(self, route: str, status: int, milliseconds: dict[str, float], images: int, bad_images: int) -> None:
         """Count a request that is answered; `milliseconds` as Stopwatch gives them."""
-        self._add(Series(IN_FLIGHT, ()), -1)
+        self._add(IN_FLIGHT, -1)
         self._add(request_series(route, status))
-        self._add(Series("images", ("answered",)), images - bad_images)
-        self._add(Series("images", ("refused",)), bad_images)
+        self._add(series("images", "answered"), images - bad_images)
+        self._add(series("images", "refused"), bad_images)
         if images and status == 200:  # so that refusals, which take no time, do not make the model look quick
             for part in PARTS_AND_TOTAL:
                 self._observe(part, milliseconds[f"{part}_ms"] / 1000)
@@ -101,10 +94,10 @@ class Metrics:
         self._table.set(self._row, MODELS, number)
 
     def count_load(self, outcome: str) -> None:
-        self._add(Series("model_loads", (outcome,)))
+        self._add(series("model_loads", outcome))
 
     def count_unload(self, reason: str) -> None:
-        self._add(Series("model_unloads", (reason,)))
+        self._add(series("model_unloads", reason))
 
     def exposition(self, description: dict[str, str]) -> bytes:
         """The text that Prometheus reads. `description` tells which model is served."""
@@ -116,15 +109,15 @@ class Metrics:
         return text
 
     def _observe(self, part: str, seconds: float) -> None:
-        self._add(Series("count", (part,)))
-        self._add(Series("sum", (part,)), seconds)
+        self._add(series("count", part))
+        self._add(series("sum", part), seconds)
         for bound in BUCKETS:
             if seconds <= bound:
                 self._add(bucket_series(part, bound))
                 return
 
-    def _add(self, series: Series, number: float = 1) -> None:
-        self._table.add(self._row, str(series), number)
+    def _add(self, column: str, number: float = 1) -> None:
+        self._table.add(self._row, column, number)
 
 
 class _Collector:
@@ -147,7 +140,7 @@ class _Collector:
         yield from families.values()
         yield self._latencies()
         starts = CounterMetricFamily("classifier_worker_starts", "Worker processes started, replacements included.")
-        starts.add_metric((), self._table.sum("starts"))
+        starts.add_metric((), self._table.sum(STARTS))
         yield starts
         in_flight = GaugeMetricFamily("classifier_requests_in_flight", "Requests that are being answered.")
         in_flight.add_metric((), self._table.sum(IN_FLIGHT))
@@ -167,10 +160,10 @@ class _Collector:
 
         loads = CounterMetricFamily("classifier_model_loads", "Models asked for.", labels=("outcome",))
         for outcome in LOAD_OUTCOMES:
-            loads.add_metric((outcome,), self._table.sum(f"model_loads|{outcome}"))
+            loads.add_metric((outcome,), self._table.sum(series("model_loads", outcome)))
         unloads = CounterMetricFamily("classifier_model_unloads", "Models that left memory.", labels=("reason",))
         for reason in UNLOAD_REASONS:
-            unloads.add_metric((reason,), self._table.sum(f"model_unloads|{reason}"))
+            unloads.add_metric((reason,), self._table.sum(series("model_unloads", reason)))
         loaded = GaugeMetricFamily("classifier_models", "Models in memory.")
         loaded.add_metric((), self._table.sum(MODELS))
         if any(sample.value for sample in loads.samples):
@@ -185,8 +178,8 @@ class _Collector:
         for part in PARTS_AND_TOTAL:
             below, buckets = 0.0, []
             for bound in BUCKETS:
-                below += self._table.sum(str(bucket_series(part, bound)))
+                below += self._table.sum(bucket_series(part, bound))
                 buckets.append((str(bound), below))
-            count = self._table.sum(f"count|{part}")
-            family.add_metric((part,), [*buckets, ("+Inf", count)], self._table.sum(f"sum|{part}"))
+            count = self._table.sum(series("count", part))
+            family.add_metric((part,), [*buckets, ("+Inf", count)], self._table.sum(series("sum", part)))
         return family

@@ -4,7 +4,6 @@ Slow clients cost a descriptor and the bytes they have sent, and no thread; nobo
 loop that accepts others.
 """
 
-import json
 import re
 import selectors
 import socket
@@ -16,8 +15,10 @@ from functools import partial
 from typing import Any
 
 from gunicorn.http import errors as http_errors
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
+from container.serving.connection import NOTHING, READ_BYTES, Connection, DeadlineSocket, StreamedBody, drain
+from container.serving.error_answer import error_answer
 from container.serving.held_bytes import HeldBytes
 from container.serving.json_log import log_event
 from container.serving.memory import resident_bytes
@@ -25,66 +26,12 @@ from container.serving.priority import ANSWERING, give_way
 from container.serving.receiving import Incoming, Kind, WholeBody
 from container.serving.settings import ServeSettings
 
-READ_BYTES = 2**18  # at a time: one client's large body must not keep the others waiting
 SLOWEST_BYTES_PER_SECOND = 100_000  # of a body; on top of `receive_seconds`
 INVOCATION = re.compile(rb"[\r\n]*POST /(?:invocations|models/[^ /]+/invoke)[ ?]")
 LONGEST_TARGET = 2**10  # bytes at the start of a request in which that is looked for
 LINGER_SECONDS = 2.0  # without a word from a client that has its answer, before its connection is closed
 POLL_SECONDS = 0.2  # between looks at what has expired
 MEMORY_CHECK_SECONDS = 1.0
-NOTHING = Incoming(0)  # of a connection on which no request is coming in
-STATUS_LINES = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    417: "Expectation Failed",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-}
-
-
-class DeadlineSocket:
-    """What gunicorn's parser reads from: a socket whose every read ends at one moment, with TimeoutError."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock = sock
-        self.deadline = deadline
-
-    def recv(self, count: int) -> bytes:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("The request did not come in time")
-        self._sock.settimeout(left)
-        return self._sock.recv(count)
-
-
-class StreamedBody:
-    """gunicorn's body of a request, whose trailers may break the rules of headers: then ValueError, as of the body."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def read(self, count: int) -> bytes:
-        try:
-            data: bytes = self._body.read(count)
-        except http_errors.ParseException as error:
-            raise ValueError(str(error)) from error
-        return data
-
-
-class Connection(TConn):
-    """A connection, and the request that is coming in on it."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.incoming = NOTHING
-        self.since = 0.0  # time.monotonic() of the request's first byte
-        self.deadline = 0.0
-        self.held = 0  # bytes of this request that count as held
-        self.counted = 0  # 1 while its request is among those that are answered
-        self.last_moment = 0.0  # to which a connection that is to be closed may go on sending
-        self.is_registered = False
 
 
 class ReceivingWorker(ThreadWorker):
@@ -224,7 +171,7 @@ class ReceivingWorker(ThreadWorker):
             request.body = StreamedBody(request.body)
             keep = bool(super().handle_request(request, connection))
             connection.parser.unreader.sock.deadline = time.monotonic() + LINGER_SECONDS
-            return _drain(request.body) and keep
+            return drain(request.body) and keep
         if getattr(request.body.reader, "length", None) != incoming.size - len(incoming.head):
             raise http_errors.InvalidHeader("CONTENT-LENGTH", req=request)  # two readings of it: trust neither
         request.body = WholeBody(incoming.take_body(), time.monotonic() - connection.since)
@@ -372,26 +319,3 @@ class ReceivingWorker(ThreadWorker):
             client.send(error_answer(status, "bad_http", f"This is no HTTP request that can be read: {error}."))
         except OSError:
             return
-
-
-def error_answer(status: int, code: str, message: str) -> bytes:
-    """A whole HTTP answer in the form of the application's own errors; the connection ends with it."""
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    head = [
-        f"HTTP/1.1 {status} {STATUS_LINES[status]}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *(["Retry-After: 1"] if status == 429 else []),
-        "Connection: close",
-    ]
-    return "\r\n".join([*head, "", ""]).encode() + body
-
-
-def _drain(body: Any) -> bool:
-    """Whether all of a body has been read, or could be now: a client that sends sees no answer before it is done."""
-    try:
-        while body.read(READ_BYTES):
-            pass
-    except Exception:  # a timeout, a broken body, a client that has gone: its connection ends
-        return False
-    return True

@@ -5,7 +5,6 @@ model_not_loaded (404); model_already_loaded (409); memory_full (507); load_too_
 Source: developer guide, "Custom containers contract for multi-model endpoints".
 """
 
-import json
 from typing import Any
 
 from flask import Flask, Response, request
@@ -13,6 +12,7 @@ from flask import Flask, Response, request
 from container.errors import RequestError
 from container.serving.answer import Invocations
 from container.serving.describe import describe_limits
+from container.serving.encoded_images import parse_json
 from container.serving.multi_model.load_failure import is_out_of_memory
 from container.serving.multi_model.loaded_model import Model
 from container.serving.multi_model.store import ModelStore
@@ -69,11 +69,8 @@ def describe_model(model: Model) -> dict[str, str]:
 
 
 def read_load_request(body: bytes) -> tuple[str, str]:
-    """Name and url of the model to load. Raises RequestError 400."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, "invalid_json", f"The body is not JSON: {error}.") from error
+    """Name and url of the model to load. Raises RequestError 400, or 413 for JSON with far too many values."""
+    document = parse_json(body)
     fields = document if isinstance(document, dict) else {}
     name, url = fields.get("model_name"), fields.get("url")
     if not isinstance(name, str) or not isinstance(url, str):

@@ -26,6 +26,10 @@ KILLED = 137
 LATEST_FACTOR, LATEST_SECONDS = 2, 5
 
 
+def ended_well(found: FinishedJob, seen: str) -> Outcome:
+    return passed(seen) if found.exit_status == 0 else failed(f"{seen}: {found.last_words}")
+
+
 @required(
     "train",
     Mode.TRAINING,
@@ -34,8 +38,7 @@ LATEST_FACTOR, LATEST_SECONDS = 2, 5
 )
 def train(lab: Lab) -> Outcome:
     found = lab.trained()
-    seen = f"exit status {found.exit_status} after {duration(found.seconds)}"
-    return passed(seen) if found.exit_status == 0 else failed(f"{seen}: {found.last_words}")
+    return ended_well(found, f"exit status {found.exit_status} after {duration(found.seconds)}")
 
 
 @required(
@@ -61,8 +64,7 @@ def model(lab: Lab) -> Outcome:
 def unknown_input(lab: Lab) -> Outcome:
     found = lab.trained()
     given = f"{len(UNDOCUMENTED_FILES)} files, channel {UNKNOWN_CHANNEL}, {', '.join(ADDED_HYPERPARAMETERS)}"
-    seen = f"{given}: exit status {found.exit_status}"
-    return passed(seen) if found.exit_status == 0 else failed(f"{seen}: {found.last_words}")
+    return ended_well(found, f"{given}: exit status {found.exit_status}")
 
 
 @required(
@@ -73,8 +75,7 @@ def unknown_input(lab: Lab) -> Outcome:
 )
 def read_only_channels(lab: Lab) -> Outcome:
     found = lab.trained()
-    seen = f"channels mounted read-only: exit status {found.exit_status}"
-    return passed(seen) if found.exit_status == 0 else failed(f"{seen}: {found.last_words}")
+    return ended_well(found, f"channels mounted read-only: exit status {found.exit_status}")
 
 
 @recommended(

@@ -1,9 +1,6 @@
 """The description of the API, and the application held against it by schemathesis."""
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from container.model.artifact import load_artifact
 from container.serving.app import create_app
@@ -11,6 +8,7 @@ from container.serving.openapi import REFUSALS, describe_api
 from container.serving.predictor import Layout, Predictor
 from container.serving.readiness import Readiness
 from container.serving.settings import ServeSettings
+from tests.container.serving.schema_cases import MODES, ask_everything, read_operations
 
 
 @pytest.fixture(scope="module")
@@ -19,31 +17,12 @@ def operations(base_dir):
     predictor = Predictor(load_artifact(base_dir / "model/model.pt"), Layout(batch_size=2), timeout_seconds=30)
     readiness = Readiness(lambda: predictor)
     assert readiness.warm_up()
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", create_app(ServeSettings(threads=4), readiness))
-    return [result.ok() for result in schema.get_all_operations()]
+    return read_operations(create_app(ServeSettings(threads=4), readiness))
 
 
-@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+@pytest.mark.parametrize("mode", MODES)
 def test_whatever_is_sent_gets_an_answer_that_the_description_names(operations, mode):
-    for operation in operations:
-        if mode is schemathesis.GenerationMode.POSITIVE or operation.method == "post":  # the others take nothing
-            ask_everything(operation, mode)
-
-
-def ask_everything(operation, mode):
-    @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=60,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    def ask(case):
-        # Whether bytes are an image is more than a schema can say, so valid bodies may be refused too.
-        case.call_and_validate(excluded_checks=[positive_data_acceptance])
-
-    ask()
+    ask_everything(operations, mode, max_examples=60)
 
 
 def test_every_route_is_described(client):

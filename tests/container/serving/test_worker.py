@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from container.serving.worker import error_answer
 from tests.container.serving.running_server import RunningServer, read_answer
 
 
@@ -199,9 +198,3 @@ def test_a_worker_over_its_memory_is_replaced_and_no_request_is_lost(start_serve
     assert len(server.events("worker_retires")) >= 3
     assert set(statuses) == {200}
     assert len(statuses) > 10
-
-
-def test_an_answer_of_the_server_itself_has_the_form_of_all_errors():
-    text = error_answer(429, "overloaded", "Later.").decode()
-    assert text.startswith("HTTP/1.1 429 Too Many Requests\r\n")
-    assert text.endswith('{"error": {"code": "overloaded", "message": "Later."}}')
