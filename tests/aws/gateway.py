@@ -122,6 +122,10 @@ class RefusalError(Exception):
         self.code = code
 
 
+class CutOffError(Exception):
+    """The caller went away in the middle of a request's body."""
+
+
 class GatewayHandler(BaseHTTPRequestHandler):
     gateway: Gateway
     protocol_version = "HTTP/1.1"
@@ -131,7 +135,11 @@ class GatewayHandler(BaseHTTPRequestHandler):
         """Nothing: the tests' output is not for access logs."""
 
     def _serve(self) -> None:
-        body = self._read_body()
+        try:
+            body = self._read_body()
+        except CutOffError:  # as S3 does, nothing is made of a request that never arrived whole
+            self.close_connection = True
+            return
         call = identify(self.command, self.path, dict(self.headers), body)
         if call is None:
             self._forward(body)
@@ -154,12 +162,23 @@ class GatewayHandler(BaseHTTPRequestHandler):
             self.end_headers()
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._read_chunks()
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return self._read_exactly(int(self.headers.get("Content-Length") or 0))
+
+    def _read_exactly(self, size: int) -> bytes:
+        content = self.rfile.read(size)
+        if len(content) < size:
+            raise CutOffError
+        return content
 
     def _read_chunks(self) -> bytes:
         body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
+        while True:
+            line = self.rfile.readline()
+            if not line:
+                raise CutOffError
+            if not (size := int(line.split(b";")[0], 16)):
+                break
+            body += self._read_exactly(size)
             self.rfile.readline()
         while self.rfile.readline().strip():
             continue
