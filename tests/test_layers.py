@@ -38,7 +38,7 @@ LAYERS = (
     "serving.worker",
     "serving.npy_body", "serving.encoded_images", "serving.decode_request", "serving.explain",
     "serving.encode_response", "serving.options",
-    "serving.describe", "serving.openapi", "serving.demo", "serving.answer", "serving.multi_model", "serving.app",
+    "serving.describe", "serving.demo", "serving.openapi", "serving.answer", "serving.multi_model", "serving.app",
     "serving.gunicorn_server", "serving.server",
     "entrypoint",
 )
@@ -70,6 +70,7 @@ OUTSIDE_MAY_USE = {
     "hyperparameters",
     "settings",
     "serving.settings",
+    "serving.demo.run_files",
     "data.decode",
 }
 
@@ -191,6 +192,7 @@ def test_torchscript_files_are_written_and_read_in_one_file() -> None:
             {
                 "serving.answer",
                 "serving.app",
+                "serving.demo.routes",
                 "serving.gunicorn_server",
                 "serving.multi_model.routes",
                 "serving.options",

@@ -19,7 +19,8 @@ from container import contract
 from container.errors import RequestError
 from container.serving.answer import Invocations
 from container.serving.decode_request import JSON_TYPE
-from container.serving.demo.page import page
+from container.serving.demo.routes import add_run_routes, demo_page
+from container.serving.demo.run_files import HTML_TYPE
 from container.serving.describe import describe_model, execution_parameters
 from container.serving.error_answer import error_body, retry_headers
 from container.serving.held_bytes import HeldBytes
@@ -36,7 +37,6 @@ from container.serving.stopwatch import Stopwatch
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")  # visible ASCII, so that it can go back in a header
-HTML_TYPE = "text/html"
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Refusal = tuple[dict[str, dict[str, str]], int, list[tuple[str, str]]]
 
@@ -75,6 +75,9 @@ def create_app(
 
 
 def _add_model_routes(app: Flask, settings: ServeSettings, readiness: Readiness, invocations: Invocations) -> None:
+    if settings.demo:
+        add_run_routes(app, settings.base_dir)
+
     @app.get("/ping")
     def ping() -> dict[str, str]:
         return {"status": "ready", **readiness.predictor().description}
@@ -82,8 +85,7 @@ def _add_model_routes(app: Flask, settings: ServeSettings, readiness: Readiness,
     @app.get("/")
     def tell_model() -> Response | dict[str, Any]:
         if settings.demo and request.accept_mimetypes.best_match((JSON_TYPE, HTML_TYPE)) == HTML_TYPE:
-            document, policy = page()
-            return Response(document, mimetype=HTML_TYPE, headers={"Content-Security-Policy": policy})
+            return demo_page(settings.base_dir)
         return describe_model(readiness.predictor(), settings)
 
     @app.post("/invocations")

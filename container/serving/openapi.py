@@ -3,6 +3,7 @@
 from typing import Any
 
 from container.serving.decode_request import IMAGE_TYPES, JSON_TYPE, LINES_TYPES, MULTIPART_TYPE, NPY_TYPE
+from container.serving.demo.run_files import HTML_TYPE, REPORTS
 from container.serving.encode_response import ACCEPTED_TYPES, PNG_TYPE
 from container.serving.options import MAP
 from container.serving.settings import ServeSettings
@@ -57,8 +58,20 @@ def describe_api(settings: ServeSettings) -> dict[str, Any]:
             "/execution-parameters": {"get": describe_get("What batch transform is to send", JSON_TYPE, OBJECT)},
             "/metrics": {"get": describe_get("Counts and latencies in the format of Prometheus", "text/plain", TEXT)},
             "/openapi.json": {"get": describe_get("This description", JSON_TYPE, OBJECT)},
+            **(_run_files() if settings.demo else {}),
         },
         "components": {"schemas": {"Error": ERROR, "Prediction": PREDICTION}},
+    }
+
+
+def _run_files() -> dict[str, Any]:
+    report = describe_get("A report of the run, as a page", HTML_TYPE, TEXT, (404,))
+    sample = describe_get("One of the images of the run's data", IMAGE_TYPES[0], {**TEXT, "format": "binary"}, (404,))
+    name = {"name": "name", "in": "path", "required": True, "schema": {**TEXT, "enum": list(REPORTS)}}
+    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    return {
+        "/reports/{name}": {"get": {**report, "parameters": [name]}},
+        "/samples/{number}": {"get": {**sample, "parameters": [number]}},
     }
 
 

@@ -110,6 +110,7 @@ class ServeSettings:
     )
     loads: int = setting(2, "of a multi-model endpoint: models that are loaded at a time", minimum=1, maximum=64)
     # What follows variables of SageMaker, and so has none of its own.
+    base_dir: Path = contract.BASE_DIR
     model_dir: Path = contract.BASE_DIR / "model"
     models_dir: Path = contract.BASE_DIR / contract.MODELS_DIR
     multi_model: bool = False
@@ -134,7 +135,9 @@ class ServeSettings:
         if "max_body_bytes" not in given:
             settings = replace(settings, max_body_bytes=max(settings.max_body_bytes, _transform_payload(environ)))
         base_dir = Path(environ.get(contract.BASE_DIR_VARIABLE, contract.BASE_DIR))
-        settings = replace(settings, model_dir=base_dir / "model", models_dir=base_dir / contract.MODELS_DIR)
+        settings = replace(
+            settings, base_dir=base_dir, model_dir=base_dir / "model", models_dir=base_dir / contract.MODELS_DIR
+        )
         if environ.get(contract.MULTI_MODEL_VARIABLE, "").lower() == "true":
             settings = _for_many_models(settings)
         return _share_cores(settings, cores) if device == "cpu" else _share_gpu(settings, cores)

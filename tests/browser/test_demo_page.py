@@ -11,10 +11,22 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from container.model.artifact import save_artifact
 from container.model.network import Network
 from container.model.preprocess import Preprocess
+from container.serving.demo.run_files import REPORTS, SAMPLES_DIR
 from local_test.browser import find_browser
+from tests.browser.dropping import drop
 from tests.container.serving.running_server import RunningServer
 from tests.job_folder import write_picture
 
+# Its script must run, as charts need theirs; what it then tries to reach must be out of its reach.
+HOSTILE_REPORT = """<title>Report</title><body><p id=result></p><img src=/samples/0 id=image><script>
+    document.querySelector("#image").onerror = () => {
+        let origin = self.origin, stored = "reads";
+        try { localStorage.length; } catch { stored = "refused"; }
+        fetch("/").then(() => "reads", () => "refused").then((asked) => {
+            document.querySelector("#result").textContent = `${origin} ${stored} ${asked}`;
+        });
+    };
+</script>"""
 COLOURS = ["red", "green", "blue", *(f"{number:03d}.a_class_with_quite_a_long_name" for number in range(60))]
 PLACES = 7
 
@@ -32,10 +44,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     card = {"input_size": 224, "test": {"accuracy": 0.875}, "hyperparameters": {"backbone": "resnet18"}}
     (base_dir / "model").mkdir()
     save_artifact(base_dir / "model" / "model.pt", Preprocess(224), network, COLOURS, card)
+    leave_reports_and_samples(base_dir)
     running = RunningServer(base_dir, tmp_path_factory.mktemp("home"), {**os.environ, "SERVE_DEMO": "true"})
     running.wait_for_ping(200)
     yield running
     running.kill()
+
+
+def leave_reports_and_samples(root: Path) -> None:
+    """What a run has to show, of names that were chosen to do harm."""
+    (root / "report.html").write_text(HOSTILE_REPORT)
+    profiler = root / REPORTS["profiler"].path
+    profiler.parent.mkdir(parents=True)
+    profiler.symlink_to("/etc/passwd")
+    samples = root / SAMPLES_DIR
+    write_picture(samples / "blue.jpg", (30, 30, 220), size=(400, 300))
+    write_picture(samples / "<img src=x onerror=alert(1)>.jpg", (220, 30, 30), size=(300, 400))
+    (samples / "notes.txt").write_text("no picture")
+    (samples / "secret.jpg").symlink_to("/etc/hostname")
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +98,6 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def url_of(server: RunningServer) -> str:
     return f"http://127.0.0.1:{server.port}/"
-
-
-def drop(page: Page, *files: Path) -> None:
-    """Drop files on the page, as a person does from another window."""
-    content = [{"name": file.name, "bytes": list(file.read_bytes())} for file in files]
-    data = page.evaluate_handle(
-        """files => {
-            const data = new DataTransfer();
-            for (const { name, bytes } of files) data.items.add(new File([new Uint8Array(bytes)], name));
-            return data;
-        }""",
-        content,
-    )
-    page.dispatch_event("#drop", "drop", {"dataTransfer": data})
 
 
 def marked(page: Page) -> list[int]:
@@ -199,3 +211,51 @@ def test_programs_get_the_card_and_a_server_without_the_page_has_only_that(
     assert headers["Content-Type"].startswith("text/html")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert b"<title>Image classifier</title>" in document
+
+
+def test_a_sample_is_classified_like_a_dropped_picture(page: Page) -> None:
+    buttons = page.locator("#samples button")
+    expect(buttons).to_have_text(["<img src=x onerror=alert(1)>", "blue"])
+    buttons.nth(1).click()
+    expect(page.locator("article .name")).to_have_text("blue.jpg")
+    expect(page.locator("article .bars button").first).to_contain_text("blue")
+
+
+def test_a_report_can_draw_and_reach_nothing(browser: Browser, server: RunningServer) -> None:
+    page = browser.new_page()
+    page.goto(url_of(server))
+    expect(page.get_by_role("navigation", name="Reports").get_by_role("link")).to_have_text(["Report of the run"])
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Report of the run").click()
+    expect(opened.value.locator("#result")).to_have_text("null refused refused")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/profiler",  # a link that leads out of the run
+        "/reports/none",
+        "/reports/run/..%2f..%2f..%2fetc%2fpasswd",
+        "/reports/..%2freport.html",
+        "/reports/",
+        "/samples/2",  # what is no image of the run is not counted
+        "/samples/-1",
+        "/samples/..%2fmodel%2fmodel.pt",
+        "/samples/secret.jpg",
+        "/report.html",
+    ],
+)
+def test_nothing_else_of_the_disk_is_shown(server: RunningServer, path: str) -> None:
+    status, headers, body = server.request("GET", path)
+    assert (status, headers["Content-Type"]) == (404, "application/json"), body
+
+
+def test_a_report_says_for_itself_that_it_is_a_page_and_no_other_s(server: RunningServer) -> None:
+    status, headers, body = server.request("GET", "/reports/run")
+    assert (status, body) == (200, HOSTILE_REPORT.encode())
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Content-Security-Policy"].startswith("sandbox allow-scripts; default-src 'none'; ")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert server.request("GET", "/samples/1")[1]["Content-Type"] == "image/jpeg"
+    assert server.request("POST", "/reports/run", b"")[0] == 405

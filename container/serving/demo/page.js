@@ -119,12 +119,18 @@ function heat(map) {
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 const say = (text) => { find("status").textContent = text; };
 
-// Take pictures: dropped, pasted, chosen or photographed, a few at a time.
+// Take pictures: dropped, pasted, chosen, photographed or the server's own, a few at a time.
 
 async function take(files) {
   const waiting = [...files].map(show);
   const work = async () => { while (waiting.length) await classify(waiting.shift()); };
   await Promise.all(Array.from({ length: AT_A_TIME }, work));
+}
+
+async function takeSample({ dataset: { source, name } }) {
+  const answer = await fetch(source).catch(() => null);
+  if (answer?.ok) return take([new File([await answer.blob()], name)]);
+  say(`${name}: the server does not send it; is it still running?`);
 }
 
 function listen() {
@@ -138,6 +144,9 @@ function listen() {
   for (const [button, input] of [["choose", "files"], ["photograph", "camera"]]) {
     find(button).addEventListener("click", () => find(input).click());
     find(input).addEventListener("change", () => { take(find(input).files); find(input).value = ""; });
+  }
+  for (const button of document.querySelectorAll("#samples button")) {
+    button.addEventListener("click", () => takeSample(button));
   }
 }
 

@@ -35,6 +35,11 @@ def test_every_route_is_described(client):
     }
 
 
+def test_what_a_server_at_home_shows_of_its_run_is_described_there_only():
+    at_home, elsewhere = (describe_api(ServeSettings(demo=demo))["paths"].keys() for demo in (True, False))
+    assert at_home - elsewhere == {"/reports/{name}", "/samples/{number}"}
+
+
 def test_limits_are_those_of_the_server():
     body = describe_api(ServeSettings(max_images_per_request=7))["paths"]["/invocations"]["post"]["requestBody"]
     assert (
