@@ -9,8 +9,13 @@ from container.debugger.report.compare import render_comparison
 from container.debugger.report.render import render
 from container.errors import UserError
 from local_test.browser import save_pdf, save_png
+from local_test.interrupts import exit_status
 from local_test.s3_run import fetch_run
 
+EXAMPLES = """examples:
+  python -m local_test.debug_report runs/sample --pdf
+  python -m local_test.debug_report runs/sample --compare runs/photos
+  python -m local_test.debug_report s3://bucket/jobs/dogs-train-0a1b2c --out dogs.html"""
 TENSOR_SECONDS = 8.0  # nobody trains while this runs, so there is time for every tensor
 
 
@@ -23,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             html = render_comparison(content_of(run_dir, options.run), content_of(other_dir, options.compare))
         else:
             html = render(content_of(run_dir, options.run))
-        page = options.out or run_dir / ("comparison.html" if options.compare else "report.html")
+        page = options.out or run_dir / ("comparison.html" if options.compare else "debug-report.html")
         write(page, html)
         written = [page, *exported(page, pdf=options.pdf, png=options.png)]
     except UserError as error:
@@ -70,14 +75,19 @@ def exported(page: Path, *, pdf: bool, png: bool) -> list[Path]:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local_test.debug_report", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.debug_report",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run", help="folder of a run of train_local, or s3://BUCKET/PATH/JOB")
     parser.add_argument("--compare", metavar="OTHER", help="a second run, to be set against the first")
-    parser.add_argument("--out", type=Path, help="file for the page (default: report.html in the run's folder)")
+    parser.add_argument("--out", type=Path, help="file for the page (default: debug-report.html in the run's folder)")
     parser.add_argument("--pdf", action="store_true", help="print it to PDF too, beside the page")
     parser.add_argument("--png", action="store_true", help="take a picture of it too, beside the page")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -20,8 +20,12 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from container.errors import UserError
+from local_test.interrupts import exit_status
 
 URL = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
+EXAMPLES = """examples:
+  python -m local_test.dog_images
+  python -m local_test.dog_images --dir /mnt/data --url https://example.com/dogImages.zip"""
 TOP = "dogImages"  # the archive's only folder
 TIMEOUT_SECONDS = 30  # without a byte
 ATTEMPTS = 4  # connections in a row that are cut before this gives up; the next run goes on from there
@@ -211,17 +215,25 @@ def check_counts(images_dir: Path, expected: Expected) -> None:
             )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.dog_images",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--dir", type=Path, default=Path("data"), help="folder that gets dogImages/ (default data)")
     parser.add_argument("--url", default=URL, help="where dogImages.zip is fetched from")
     options = parser.parse_args()
     try:
         images_dir = fetch_dog_images(options.dir, options.url)
     except UserError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
     print(f"The photos are in {images_dir}; {images_dir}.zip is no longer needed.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(main, "\nStopped; the same command goes on from here."))

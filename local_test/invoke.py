@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from local_test.interrupts import exit_status
+
 BAR_WIDTH = 30
 EXAMPLES = """examples:
   python -m local_test.invoke dog.jpg
@@ -75,4 +77,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

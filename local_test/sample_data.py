@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tqdm import tqdm
 
 from container.errors import UserError
+from local_test.interrupts import deaf_children, exit_status
 from local_test.sample_pictures import CLASSES, photograph
 
 MARKER_FILE = "sample_data.json"  # the parameters that a folder was made with, and whether it is complete
@@ -33,6 +34,9 @@ TURNS = (  # EXIF orientation, and how the picture is stored so that the tag tur
     (6, Image.Transpose.ROTATE_90),
     (8, Image.Transpose.ROTATE_270),
 )
+EXAMPLES = """examples:
+  python -m local_test.sample_data data/sample
+  python -m local_test.sample_data data/small --train-per-class 20 --contact-sheet small.png"""
 KINDS = {2: "rotated", 5: "L", 7: "rotated", 9: "CMYK", 12: "png"}  # of 16 files; the others are plain JPEG
 
 
@@ -101,10 +105,14 @@ def make_sample_data(data_dir: Path, settings: SampleSettings = DEFAULTS) -> Pat
             (data_dir / split / name).mkdir(parents=True, exist_ok=True)
             jobs += [(data_dir / split, settings.seed, class_index, number) for number in range(count)]
     # spawn: the same on every system, and safe where the caller already runs threads.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        done = pool.map(write_picture, *zip(*jobs, strict=True), chunksize=8)
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    try:
+        with deaf_children():
+            done = pool.map(write_picture, *zip(*jobs, strict=True), chunksize=8)
         for _ in tqdm(done, total=len(jobs), desc="Drawing sample pictures", unit="image", disable=None):
             pass
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C the rest must not be drawn first
     marker_path.write_text(json.dumps(made_with | {"complete": True}))
     return data_dir
 
@@ -140,8 +148,14 @@ def contact_sheet(split_dir: Path, side: int = 110) -> Image.Image:
     return sheet
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.sample_data",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("data_dir", type=Path, help="folder that gets train/, valid/ and test/")
     parser.add_argument("--seed", type=int, default=SampleSettings.seed, help="another seed makes other pictures")
     for split in SPLITS:
@@ -153,11 +167,13 @@ def main() -> None:
     try:
         make_sample_data(data_dir, SampleSettings(**given))
     except UserError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
     print(f"The sample data is in {data_dir}.")
     if sheet_path:
         contact_sheet(data_dir / "test").save(sheet_path)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(main, "\nStopped; the same command draws the rest."))

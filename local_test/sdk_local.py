@@ -14,6 +14,7 @@ from container.errors import UserError
 from container.hyperparameters import Hyperparameters
 from local_test.archive_members import checked_members
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
+from local_test.interrupts import exit_status
 from local_test.opt_ml import find_channels
 from local_test.train_local import pair
 
@@ -94,4 +95,4 @@ def _unpack_output(run_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from container import contract
 from local_test.opt_ml import Run
-from local_test.serve_local import ServerError, add_where_arguments, require_model, serve_until_stopped, serving
+from local_test.serve_local import (
+    THIS_MACHINE,
+    ServerError,
+    add_where_arguments,
+    require_model,
+    serve_until_stopped,
+    serving,
+)
 from local_test.train_local import pair
 
 VARIABLES = {contract.MULTI_MODEL_VARIABLE: "true"}
@@ -24,7 +31,9 @@ EXAMPLES = """examples:
 
 
 @contextlib.contextmanager
-def models_server(runs: Mapping[str, Run], *, image: str | None, port: int, quiet: bool = False) -> Iterator[str]:
+def models_server(
+    runs: Mapping[str, Run], *, image: str | None, port: int, quiet: bool = False, host: str = THIS_MACHINE
+) -> Iterator[str]:
     """The URL of a server that has loaded the model of every run. Raises ServerError, as if one cannot be loaded."""
     for run in runs.values():
         require_model(run)
@@ -36,7 +45,9 @@ def models_server(runs: Mapping[str, Run], *, image: str | None, port: int, quie
             shutil.copytree(run.model_dir, root / contract.MODELS_DIR / str(number) / "model")
         root.chmod(0o755)  # for the user in the container
         base_dir = contract.BASE_DIR if image else root
-        with serving(root, contract.MODELS_DIR, image=image, port=port, quiet=quiet, variables=VARIABLES) as url:
+        with serving(
+            root, contract.MODELS_DIR, image=image, port=port, quiet=quiet, host=host, variables=VARIABLES
+        ) as url:
             for number, name in enumerate(runs):
                 load(url, name, str(base_dir / contract.MODELS_DIR / str(number) / "model"))
             yield url
@@ -69,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     runs = {name: Run(Path(folder).absolute()) for name, folder in options.runs}
     return serve_until_stopped(
         options,
-        lambda image: models_server(runs, image=image, port=options.port),
+        lambda image: models_server(runs, image=image, port=options.port, host=options.host),
         lambda url: f"{', '.join(runs)}. Send an image to {url}/models/NAME/invoke.",
     )
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 from container import contract
@@ -18,9 +19,10 @@ from local_test.image import (
     require_own_files,
     without_privileges,
 )
+from local_test.interrupts import INTERRUPTED, exit_status
 from local_test.opt_ml import Run, find_channels, lay_out
+from local_test.started import Started, StartedContainer, follow
 
-INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 PROJECT_DIR = Path(__file__).parents[1]
 
 EXAMPLES = """examples:
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     status = train_in_process(run) if options.no_docker else train_in_docker(run, channels, options.image)
     if status == INTERRUPTED:
-        print("\nStopped; the same command goes on from the checkpoint.")
+        print("\nStopped, and nothing is left running; the same command goes on from the checkpoint.")
         return INTERRUPTED
     if status:
         print(f"\nTraining failed: {run.failure or 'see the lines above'}", file=sys.stderr)
@@ -55,11 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train_in_process(run: Run) -> int:
-    """Run `train` as a process of this machine; its exit status. Ctrl-C stops it as SIGTERM stops a job."""
+    """Run `train` as a process of this machine; its exit status, INTERRUPTED once Ctrl-C has stopped it in order."""
     environ = {**os.environ, contract.BASE_DIR_VARIABLE: str(run.root), "PYTHONUNBUFFERED": "1"}
     environ.setdefault("GIT_REVISION", git_revision())
     command = [sys.executable, "-m", "container.entrypoint", "train"]
-    return _wait(subprocess.Popen(command, cwd=PROJECT_DIR, env=environ))
+    return follow(lambda: Started(command, cwd=PROJECT_DIR, env=environ), contract.STOP_GRACE_SECONDS)
 
 
 def train_in_docker(run: Run, channels: dict[str, Path], image: str) -> int:
@@ -69,8 +71,10 @@ def train_in_docker(run: Run, channels: dict[str, Path], image: str) -> int:
         mounts += ["-v", f"{folder.absolute()}:{contract.BASE_DIR}/input/data/{name}:ro"]
     terminal = ["-t"] if sys.stdout.isatty() else []
     rights = without_privileges(run.root, write=True)
-    command = [docker(), "run", "--rm", "--hostname", "algo-1", *rights, *terminal, *mounts, image, "train"]
-    return _wait(subprocess.Popen(command))
+    name = f"train-{uuid.uuid4().hex[:8]}"
+    named = ["--name", name, "--hostname", "algo-1"]
+    command = [docker(), "run", "--rm", *named, *rights, *terminal, *mounts, image, "train"]
+    return follow(lambda: StartedContainer(name, command), contract.STOP_GRACE_SECONDS)
 
 
 def git_revision() -> str:
@@ -78,16 +82,6 @@ def git_revision() -> str:
         ["git", "-C", str(PROJECT_DIR), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     )
     return answer.stdout.strip() or "unknown"
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    interrupted = False
-    while True:
-        try:
-            return process.wait() or (INTERRUPTED if interrupted else 0)
-        except KeyboardInterrupt:  # the job got it too and is writing its checkpoint
-            interrupted = True
-            print("\nStopping; press Ctrl-C again to end at once.", file=sys.stderr)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -140,4 +134,4 @@ def pair(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

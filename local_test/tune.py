@@ -18,7 +18,8 @@ from optuna.trial import Trial
 from container.errors import UserError
 from deploy.search_space import DEFAULT_SPACE, Space, as_text, read_space
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
-from local_test.train_local import INTERRUPTED, add_channel_options, chosen_channels, pair
+from local_test.interrupts import INTERRUPTED, exit_status
+from local_test.train_local import add_channel_options, chosen_channels, pair
 from local_test.tune_report import REPORT_FILE, write_tuning_report
 from local_test.tuning import lock, results
 from local_test.tuning.cores import default_parallel, share_cores
@@ -160,4 +161,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

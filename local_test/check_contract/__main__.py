@@ -1,7 +1,6 @@
 """Check an image against SageMaker's container contract: python -m local_test.check_contract IMAGE."""
 
 import argparse
-import signal
 import sys
 import time
 
@@ -13,7 +12,7 @@ from local_test.check_contract.report import WORDS, listing, summary, table, wri
 from local_test.check_contract.row import Row
 from local_test.check_contract.runner import Result, run_rows
 from local_test.check_contract.workspace import workspace
-from local_test.train_local import INTERRUPTED
+from local_test.interrupts import INTERRUPTED, NOTHING_LEFT, end_in_order
 
 USAGE_STATUS = 2
 
@@ -33,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return USAGE_STATUS
     except KeyboardInterrupt:
-        print("\nStopped; nothing is left running.", file=sys.stderr)
+        print(NOTHING_LEFT, file=sys.stderr)
         return INTERRUPTED
 
 
@@ -41,7 +40,7 @@ def check(options: argparse.Namespace, rows: list[Row]) -> int:
     """Run the rows and print what came out. Raises UsageError and KeyboardInterrupt."""
     engine = Engine()
     image_id = engine.inspect_image(options.image)["Id"]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends in order, as after Ctrl-C
+    end_in_order()
     progress = Progress(len(rows))
     try:
         with workspace(engine, options.image) as folder:

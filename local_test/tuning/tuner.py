@@ -1,13 +1,11 @@
 """The loop of a study: trials start as cores come free, are watched by their logs, pruned, and told to the study."""
 
-import contextlib
 import json
 import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -15,6 +13,7 @@ from optuna.trial import Trial, TrialState
 from container import contract
 from container.errors import UserError
 from deploy.search_space import Space
+from local_test.interrupts import listening
 from local_test.opt_ml import lay_out
 from local_test.tuning.cores import Cores
 from local_test.tuning.metric_log import MetricLog
@@ -54,7 +53,7 @@ class Tuner:
     def run(self) -> bool:
         """Train until there are enough trials; whether it came to that, or was interrupted. Leaves nothing running."""
         waiting = self._waiting()
-        with self._listening():
+        with listening(self._count):
             try:
                 while True:
                     self._start(waiting)
@@ -68,19 +67,9 @@ class Tuner:
                 for watched in self.watched:  # only after an error of ours
                     watched.job.kill()
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Within it Ctrl-C and SIGTERM are counted."""
-
-        def count(number: int, frame: FrameType | None) -> None:
-            self.interrupts += 1
-
-        before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _count(self, number: int) -> None:
+        # A terminal that is closed may say so twice, and no one has asked for haste.
+        self.interrupts += number != signal.SIGHUP or not self.interrupts
 
     def _obey(self) -> None:
         """The first interrupt stops every trial in order, the second one kills them."""

@@ -57,8 +57,8 @@ def test_files_of_another_user_in_a_run_are_named_before_the_job_starts(tmp_path
 @pytest.mark.usefixtures("plain_engine")
 def test_train_local_starts_a_job_so(tmp_path: Path, monkeypatch) -> None:
     commands: list[list[str]] = []
-    monkeypatch.setattr(train_local.subprocess, "Popen", commands.append)
-    monkeypatch.setattr(train_local, "_wait", lambda _: 0)
+    monkeypatch.setattr(train_local, "StartedContainer", lambda _, command: commands.append(command))
+    monkeypatch.setattr(train_local, "follow", lambda start, _: start())
     train_local.train_in_docker(Run(tmp_path), {}, "image:1")
     assert " ".join(without_privileges(tmp_path, write=True)) in " ".join(commands[0])
 
