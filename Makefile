@@ -15,7 +15,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test check-contract debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check clean
+.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test check-contract debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ lint: .venv/ready-dev ## ruff, mypy, import-linter and pip check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
+docs: .venv/ready-dev ## build the documentation's site in build/docs; a warning, or a link that leads nowhere, ends it
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+docs-links: .venv/ready-dev ## see whether the addresses that the documentation links to answer; needs the network
+	$(BIN)/python -m sphinx -W --keep-going -q -b linkcheck docs build/docs-links
 fuzz: .venv/ready-dev ## coverage-guided fuzzing of what reads request bodies, 5 minutes; ARGS="--seconds 3600"
 	$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 hostile: .venv/ready-dev ## 20000 hostile bodies against the code that reads them; ARGS="--url http://localhost:8080": a server
