@@ -12,21 +12,23 @@ TRIALS ?= 20
 ARGS ?=
 
 BIN := .venv/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# Its own progress for a person; a log gets none.
+UV = $(BIN)/uv pip install $$(test -t 2 || echo --quiet) --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo data sample test lint build sbom audit train serve invoke serve-test check-contract debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
+.PHONY: help demo setup setup-dev completion data sample test lint build sbom audit train serve invoke serve-test check-contract debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nFirst: make demo, then make demo DATA=your/photos. Variables go on the line (make train DATA=... RUN=...); what else\na command takes: .venv/bin/python -m local_test.train_local --help, and so for each; with TAB: make completion.\n'
 
 ## Start here
+demo: .venv/ready ## images -> training -> a page in your browser, without AWS or Docker; DATA=folder for your own images
+	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA)) $(if $(filter-out file default,$(origin RUN)),--run $(RUN)) $(if $(filter-out file default,$(origin PORT)),--port $(PORT)) $(PARAMETERS) $(ARGS)
 setup: .venv/ready ## virtual environment in .venv with everything that training and serving need
 setup-dev: .venv/ready-dev ## the same, and what tests, benchmarks and the SageMaker SDK need
-demo: .venv/ready ## images -> training -> server -> labels, without AWS or Docker; DATA=folder for your own images
-	$(BIN)/python -m local_test.demo $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
-test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
-	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered
+completion: .venv/ready-dev ## completion of every command by TAB, for bash and zsh: writes it and says what to source
+	@$(BIN)/python -m local_test.completion
 
 ## Data
 sample: .venv/ready ## draw the sample data set into data/sample
@@ -34,28 +36,29 @@ sample: .venv/ready ## draw the sample data set into data/sample
 data: .venv/ready ## fetch and check the original dogImages.zip (1.1 GB; goes on where it was cut off)
 	$(BIN)/python -m local_test.dog_images
 
-## The image
+## Train and serve at home, in the image
 build: ## build the image on the AWS base; BASE=local: on a stand-in built here, BASE=name@sha256:...: on any other
 	$(PYTHON) docker/build.py --tag $(IMAGE) $(if $(BASE),--base $(BASE))
-sbom: .venv/ready-dev ## list all that is in IMAGE as CycloneDX JSON, in build/sbom.json
-	$(BIN)/python docker/sbom.py --image $(IMAGE) --output build/sbom.json
-audit: .venv/ready-dev ## known vulnerabilities of what IMAGE installs; ARGS="--database all.zip": without a network
-	$(BIN)/python docker/audit.py $(ARGS)
-train: .venv/ready ## train DATA in the image, into RUN; PARAMETERS="-p num_epochs=3" sets hyperparameters
+train: .venv/ready ## train DATA in the image, into RUN; goes on where it was stopped; PARAMETERS="-p num_epochs=3" sets hyperparameters
 	$(BIN)/python -m local_test.train_local $(DATA) --run $(RUN) --image $(IMAGE) $(PARAMETERS)
-serve: .venv/ready ## serve RUN's model from the image on PORT
-	$(BIN)/python -m local_test.serve_local $(RUN) --image $(IMAGE) --port $(PORT)
+serve: .venv/ready ## serve RUN's model from the image on PORT, with a page to drop pictures on, until Ctrl-C
+	$(BIN)/python -m local_test.serve_local $(RUN) --image $(IMAGE) --port $(PORT) $(ARGS)
 invoke: .venv/ready ## send PHOTO=file.jpg to the server on PORT
 	$(BIN)/python -m local_test.invoke --url http://localhost:$(PORT) $(PHOTO)
-serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
-	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
-check-contract: .venv/ready ## check IMAGE, ours or another's, against every line of SageMaker's contract; ARGS=--help
-	$(BIN)/python -m local_test.check_contract $(IMAGE) $(ARGS)
-
 tune: .venv/ready-dev ## search hyperparameters on DATA at home: TRIALS trials in RUN, with a table and a page of plots
 	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(PARAMETERS) $(ARGS)
 debug-report: .venv/ready ## rules and profile of a past RUN, a folder or s3://bucket/job, as a page; COMPARE=another run
 	$(BIN)/python -m local_test.debug_report $(RUN) $(if $(COMPARE),--compare $(COMPARE))
+
+## Check the image
+serve-test: .venv/ready ## start the image on RUN's model, ask it about an image, stop it, and say whether all went well
+	$(BIN)/python -m local_test.serve_test $(RUN) --data $(DATA) --image $(IMAGE)
+check-contract: .venv/ready ## check IMAGE, ours or another's, against every line of SageMaker's contract; ARGS=--help
+	$(BIN)/python -m local_test.check_contract $(IMAGE) $(ARGS)
+sbom: .venv/ready-dev ## list all that is in IMAGE as CycloneDX JSON, in build/sbom.json
+	$(BIN)/python docker/sbom.py --image $(IMAGE) --output build/sbom.json
+audit: .venv/ready-dev ## known vulnerabilities of what IMAGE installs; ARGS="--database all.zip": without a network
+	$(BIN)/python docker/audit.py $(ARGS)
 
 ## AWS: costs money; each says what it creates first, and ARGS=--dry-run only prints the requests
 push: .venv/ready-dev ## send IMAGE to ECR
@@ -66,6 +69,8 @@ aws: .venv/ready-dev ## list the steps: make aws-doctor, aws-role, aws-upload AR
 	$(BIN)/python -m deploy --help
 
 ## Development
+test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
+	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered
 lint: .venv/ready-dev ## ruff, mypy, import-linter and pip check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -116,13 +116,14 @@ def demonstrate(
             if keeps_serving:
                 with step("Result"):
                     print_result(run, channels)
+                print()
                 print_files(run, run_dir)
                 with step("In your browser"):
                     wait_in_browser(url, time.monotonic() - started)
                 return
     with step("Result"):
         print_result(run, channels)
-    print(f"\nEverything is stopped. {time.monotonic() - started:.0f} s")
+    print(f"\nEverything is stopped. {time.monotonic() - started:.0f} s", end="; ")
     print_files(run, run_dir)
 
 
@@ -187,8 +188,9 @@ def print_result(run: Run, channels: dict[str, Path]) -> None:
 
 
 def print_files(run: Run, run_dir: Path) -> None:
-    print(f"\nCurves and tables: {run.metrics_path.parent}")
+    print(f"curves and reports: {run.metrics_path.parent}")
     print(f"What the rules and the profiler say of it: {run.metrics_path.parent / contract.PROFILER_REPORT_DIR}/")
+    print(f"Data, mistakes and calibration as a page: make report RUN={run_dir}")
     print(f"Serve it again: .venv/bin/python -m local_test.serve_local {run_dir} --no-docker")
 
 

@@ -13,6 +13,7 @@ NOTHING_LEFT = "\nStopped; nothing is left running."
 
 def exit_status(main: Callable[[], int], sentence: str = NOTHING_LEFT) -> int:
     """What `main` returns; after Ctrl-C, which its `finally` and `with` have seen, INTERRUPTED and one sentence."""
+    before = {number: signal.getsignal(number) for number in _signals()}
     try:
         end_in_order()
         return main()
@@ -20,6 +21,9 @@ def exit_status(main: Callable[[], int], sentence: str = NOTHING_LEFT) -> int:
         with suppress(OSError):  # the terminal has been closed
             print(sentence, file=sys.stderr, flush=True)
         return INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end_in_order() -> None:

@@ -44,6 +44,9 @@ class Terminal:
             assert self._read() or self.process.poll() is None, f"it has ended:\n{self.shown[-3000:]}"
         return found
 
+    def type(self, text: str) -> None:
+        os.write(self._screen, text.encode())
+
     def press_ctrl_c(self) -> None:
         os.write(self._screen, CTRL_C)
 
