@@ -44,6 +44,8 @@ MODEL_FILE = "model.pt"
 # The same model in every precision that it may have been exported in; only the first is always there.
 MODEL_FILES = {"fp32": MODEL_FILE, "bf16": "model-bf16.pt", "int8": "model-int8.pt"}
 METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.csv"  # of every image that the exported model was measured on
+SKIPPED_FILES_FILE = "skipped_files.csv"  # what was no readable image; not there where all were
 CHECKPOINT_PATTERN = "checkpoint-*.pt"
 
 # What Debugger and Profiler write. The first two are the platform's defaults, which its own files can change; the

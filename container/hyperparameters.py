@@ -85,6 +85,11 @@ class Hyperparameters:
         "valid channel falls by 0.5 points at most, and not in a tuning job's trials; fp32: model.pt alone",
         choices=("auto", "fp32"),
     )
+    calibrate: bool = setting(
+        True,
+        "divide the exported model's logits by a temperature that is fitted on the valid channel, so that its "
+        "probabilities are as high as its answers are often right; labels stay, and a tuning job's trials do without",
+    )
     checkpoint_seconds: int = setting(
         300, "seconds between checkpoints inside an epoch; every epoch ends with one", minimum=1, maximum=86_400
     )

@@ -9,66 +9,59 @@ from typing import Any
 
 from container import contract
 from container.errors import TrainingError, UserError
-from container.stop import Stopped, StopRequest
+from container.model.head import with_temperature
+from container.stop import Stopped
 from container.training.export import export, versions
 from container.training.failure import explain
 from container.training.job import Job
+from container.training.measurement import NOT_MEASURED, Measurement, measured_split
 from container.training.metrics import Tally
+from container.training.predictions import write_predictions, write_skipped_files
 from container.training.results import write_metrics, write_plots, write_tables
 from container.training.variants import add_variants, remove_variants, sentence
 
 
-def measure(job: Job, stop: StopRequest) -> Tally:
-    """The best weights, which the network has from here on, on the test channel, or else the valid one.
-
-    Raises Stopped, as the time left after a stop is for the artifact.
-    """
-    job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
-    split = measured_split(job)
-    job.prepare(split, 0, stop.check)
-    return job.trainer.evaluate(job.loaders[split], lambda: stop.is_set)
-
-
-def finish(job: Job, tally: Tally | None, check: Callable[[], None]) -> None:
-    """Write the artifacts and the results of the best weights. `tally` is what `measure` returned; None after a stop.
+def finish(job: Job, measured: Measurement | None, check: Callable[[], None]) -> None:
+    """Write the artifacts and the results of the best weights, as they were measured; `measured` is None after a stop.
 
     `check` raises Stopped once a stop is asked for; it is called while the variants are made, which may then be left.
     """
     if job.group.is_main:
-        write(job, tally)
+        write(job, measured)
         # Of many trials one is kept, which is then trained again by itself.
-        if tally is not None and job.settings.hyperparameters.precisions == "auto" and not job.settings.is_trial:
+        if measured is not None and job.settings.hyperparameters.precisions == "auto" and not job.settings.is_trial:
             write_variants(job, check)
     job.group.wait()  # a host that leaves first may take the others down with it, as in the SDK's local mode
 
 
-def measured_split(job: Job) -> str:
-    return "test" if "test" in job.splits else "valid"
-
-
-def write(job: Job, tally: Tally | None, failure: str = "") -> None:
+def write(job: Job, measured: Measurement | None, failure: str = "") -> None:
     """model.pt and its results; of a job that was stopped, or failed with a sentence, without a last measurement."""
     job.changing.load_state_dict(job.progress.weights_to_export(job.changing))
-    class_names, measured = list(job.splits["train"].class_names), measured_split(job)
-    stopped = tally is None
-    summary = summarize(job, tally.summary() if tally is not None and measured == "test" else {}, stopped)
+    temperature = measured.temperature if measured else NOT_MEASURED
+    job.network.head = with_temperature(job.network.head, temperature.value)
+    class_names = list(job.splits["train"].class_names)
+    summary = summarize(job, measured)
     if failure:
         summary["failure"] = failure
     remove_variants(job.settings.model_dir)
     model_path = job.settings.model_dir / contract.MODEL_FILE
     difference = export(model_path, job.trainer.preprocess, job.network, class_names, summary, job.splits["valid"])
     summary = {**summary, "artifact_logit_difference": difference, "history": job.progress.history}
-    write_results(job, summary, class_names, tally or Tally.empty(len(class_names)), measured)
+    write_results(job, summary, class_names, measured)
+    print(f"Temperature: {temperature.value:g}, as {temperature.reason}.", flush=True)
     print_final(summary)
-    if stopped and not failure:
+    if measured is None and not failure:
         print(f"Stopped as asked; start again with the same {job.settings.checkpoint_dir} to go on.", flush=True)
     print(f"Model artifact: {model_path}\nResults: {job.settings.output_data_dir}", flush=True)
 
 
-def write_results(job: Job, summary: dict[str, Any], class_names: list[str], tally: Tally, measured: str) -> None:
-    folder = job.settings.output_data_dir
+def write_results(job: Job, summary: dict[str, Any], class_names: list[str], measured: Measurement | None) -> None:
+    folder, data_dir = job.settings.output_data_dir, job.settings.base_dir / "input" / "data"
+    tally = measured.tally if measured else Tally.empty(len(class_names))
     try:
         write_tables(folder, summary, class_names, tally)
+        write_predictions(folder, data_dir, job.splits, measured.logits if measured else {}, summary["temperature"])
+        write_skipped_files(folder, data_dir, job.splits)
     except OSError as error:
         raise TrainingError(
             f"The results cannot be written to {folder}: {error.strerror}; free or enlarge the disk and start again "
@@ -77,7 +70,7 @@ def write_results(job: Job, summary: dict[str, Any], class_names: list[str], tal
     if job.settings.is_trial:  # of many trials few are looked at, and drawing takes a tenth of a short one's time
         return
     try:
-        write_plots(folder, summary, class_names, tally, measured)
+        write_plots(folder, summary, class_names, tally, measured_split(job))
     except OSError as error:
         print(
             f"The pictures cannot be written to {folder} ({error.strerror}); metrics.json has the numbers.", flush=True
@@ -118,10 +111,15 @@ def write_variants(job: Job, check: Callable[[], None]) -> None:
         print(f"Trying the model in bf16 and int8 was given up; model.pt is complete. The reason: {error}", flush=True)
 
 
-def summarize(job: Job, test: dict[str, float], stopped: bool) -> dict[str, Any]:
-    """What the model card and metrics.json say of the run; no times or paths, so equal runs give equal cards."""
+def summarize(job: Job, measured: Measurement | None) -> dict[str, Any]:
+    """What the model card and metrics.json say of the run; no times or paths, so equal runs give equal cards.
+
+    `valid` and `test` are of the exported model, its temperature included; the history is of the network in training.
+    """
     progress, splits = job.progress, job.splits
     best = progress.history[progress.best_epoch - 1] if progress.best_epoch else {}
+    valid = {key.removeprefix("valid_"): value for key, value in best.items() if key.startswith("valid_")}
+    test = measured.tally.summary() if measured and measured.split == "test" else {}
     return {
         "job_name": job.settings.job_name,
         "num_classes": len(splits["train"].class_names),
@@ -133,16 +131,22 @@ def summarize(job: Job, test: dict[str, float], stopped: bool) -> dict[str, Any]
         "data_fingerprint": splits["train"].fingerprint,
         "epochs_trained": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "stopped": stopped,
-        "valid": {key.removeprefix("valid_"): value for key, value in best.items() if key.startswith("valid_")},
-        "test": test,
+        "stopped": measured is None,
+        "valid": measured.calibrated("valid", valid) if measured else valid,
+        "test": measured.calibrated("test", test) if measured else test,
+        "temperature": measured.temperature.value if measured else NOT_MEASURED.value,
+        "calibration": measured.calibration() if measured else {"reason": NOT_MEASURED.reason},
         "git_revision": os.environ.get("GIT_REVISION", "unknown"),
         "versions": versions(),
     }
 
 
 def print_final(summary: dict[str, Any]) -> None:
-    """The metric lines of the exported weights, last of all: the last value is the one that a tuning job takes."""
+    """The metric lines of the exported model, last of all: the last value is the one that a tuning job takes.
+
+    With a temperature its losses are lower than those of the epoch that it comes from. A tuning job's trials have none,
+    so that its objective compares networks as they were trained, at each epoch and at the end alike.
+    """
     if summary["valid"]:
         print(f"Best epoch: {summary['best_epoch']}", flush=True)
         print(contract.metric_line("Average loss", summary["valid"]["loss"]), flush=True)

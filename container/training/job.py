@@ -37,6 +37,7 @@ NOT_IN_CHECKPOINT = (
     "feature_cache_mib",
     "cached_views",  # what it comes to is in there
     "precisions",
+    "calibrate",
 )
 
 

@@ -151,9 +151,12 @@ class Trainer:
         yield from tqdm(steps, what, total=total, initial=first, unit="step", disable=silent, leave=False)
 
     @torch.inference_mode()
-    def evaluate(self, loader: Loader, stop_requested: Callable[[], bool] = lambda: False) -> Tally:
+    def evaluate(
+        self, loader: Loader, stop_requested: Callable[[], bool] = lambda: False, logits: Tensor | None = None
+    ) -> Tally:
         """Sums over all processes of an evaluation channel, in full precision.
 
+        `logits` (N, K), float32, on the CPU, is given the rows of this process's share of the channel's N images.
         Raises Stopped, in all processes alike, if any of them is asked to stop between two batches.
         """
         network = self.unwrapped
@@ -166,10 +169,10 @@ class Trainer:
                 raise Stopped
             if number < len(loader):
                 with self.debugger.step(EVAL):
-                    self._evaluate_batch(network, parts, tally)
+                    self._evaluate_batch(network, parts, tally, logits)
         return self._combine(tally)
 
-    def _evaluate_batch(self, network: nn.Module, parts: Iterator[Batch], tally: Tally) -> None:
+    def _evaluate_batch(self, network: nn.Module, parts: Iterator[Batch], tally: Tally, kept: Tensor | None) -> None:
         with self.debugger.phase("DataLoading"):
             part = next(parts)
         device = self.group.device
@@ -178,3 +181,5 @@ class Trainer:
             logits = network(self._inputs(images)).float()  # (n, K)
             loss_sum = self.eval_criterion(logits, labels).item() * len(labels)
         tally.add(loss_sum, len(labels), logits, labels)
+        if kept is not None:
+            kept[part.indices] = logits.cpu()

@@ -14,9 +14,10 @@ from container.settings import TrainSettings, base_dir_from
 from container.stop import Stopped, StopRequest, listening
 from container.training import distributed, failure
 from container.training.debugging import start_debugging
-from container.training.finish import finish, keep_best, measure
+from container.training.finish import finish, keep_best
 from container.training.job import Job
 from container.training.loop import ADVICE
+from container.training.measurement import measure
 from container.training.metrics import Tally
 from container.training.optimization import choose_backends
 from container.training.splits import load_splits
@@ -48,17 +49,17 @@ def train(settings: TrainSettings, stop: StopRequest) -> None:
         print("Settings: " + json.dumps(dataclasses.asdict(settings), default=str), flush=True)
     splits = load_splits(settings, group, stop.check)
     job = Job.start(settings, group, splits)
-    tally = None
+    measured = None
     try:
         run_epochs(job, stop)
-        tally = measure(job, stop)
+        measured = measure(job, stop.check, lambda: stop.is_set)
     except Stopped:
         if job.progress.epoch == 0 and job.progress.step == 0:
             raise
     except Exception as error:
         keep_best(job, error)
         raise
-    finish(job, tally, stop.check)
+    finish(job, measured, stop.check)
 
 
 def run_epochs(job: Job, stop: StopRequest) -> None:

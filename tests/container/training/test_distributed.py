@@ -1,5 +1,6 @@
 """Two processes over gloo on this machine against one process."""
 
+import csv
 import signal
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from container import contract
 from container.data.channels import read_channel
 from container.data.decode import decode_image
 from container.errors import TrainingError
@@ -96,6 +98,9 @@ def test_both_processes_measure_the_network_that_is_exported(job_folder: JobFold
     logits = load_artifact(job_folder.model_path).logits([decode_image(path.read_bytes()) for path in channel.files])
     loss = F.cross_entropy(logits, torch.tensor(channel.labels)).item()
     assert job_folder.metrics["valid"]["loss"] == pytest.approx(loss, abs=1e-6)
+    with (job_folder.output_dir / "data" / contract.PREDICTIONS_FILE).open(newline="") as file:
+        written = [float(row["probability"]) for row in csv.DictReader(file)]
+    assert written == pytest.approx(logits.softmax(1).amax(1).tolist(), abs=1e-5)  # each is one process's share
 
 
 def test_sigterm_to_one_process_stops_both_at_the_same_step_and_they_go_on(job_folder: JobFolder) -> None:

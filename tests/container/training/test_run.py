@@ -64,6 +64,7 @@ def test_every_file_of_a_job_is_where_sagemaker_looks_for_it(trained_job: Traine
         "output/data/confusion_matrix.csv",
         "output/data/confusion_matrix.png",
         "output/data/per_class.csv",
+        "output/data/predictions.csv",
         "output/data/curves.png",
     }
 
