@@ -14,6 +14,7 @@ FOLDER_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#]+)\)")
 
 project = "Image classifiers on SageMaker"
 language = "en"
+highlight_language = "none"  # of blocks that name none: mostly what a terminal shows
 extensions = ["myst_parser"]
 myst_heading_anchors = 4  # named as GitHub names them
 exclude_patterns = ["diagrams", "_static"]
