@@ -16,6 +16,8 @@ from local_test.tuning.page_parts import tuning_page
 
 REPORT_FILE = "tuning-report.html"
 OWN_TEMPLATES_DIR = Path(__file__).parent / "tuning" / "templates"
+EXAMPLES = """examples:
+  python -m local_test.tune_report runs/tune/trials.json"""
 
 
 def write_tuning_report(trials: dict[str, Any], path: Path) -> Path:
@@ -40,7 +42,7 @@ def render(trials: dict[str, Any], title: str) -> str:
         lstrip_blocks=True,
     )
     style = (TEMPLATES_DIR / "report.css").read_text() + (OWN_TEMPLATES_DIR / "tuning.css").read_text()
-    script = (TEMPLATES_DIR / "report.js").read_text() + (OWN_TEMPLATES_DIR / "tuning.js").read_text()
+    script = (TEMPLATES_DIR / "report.js").read_text() + (TEMPLATES_DIR / "sortable.js").read_text()
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
     return environment.get_template("tuning.html").render(
         page=tuning_page(trials, title),
@@ -55,7 +57,12 @@ def _hash(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m local_test.tune_report", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local_test.tune_report",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("trials", type=Path, help="trials.json of a study or of a tuning job")
     options = parser.parse_args(arguments)
     try:

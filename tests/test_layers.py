@@ -25,9 +25,10 @@ LAYERS = (
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
     "training.workers", "training.memory", "training.failure", "training.metrics", "training.checkpoint",
-    "training.optimization", "training.distributed", "training.splits", "training.loop", "training.progress",
+    "training.calibration", "training.optimization", "training.distributed", "training.splits", "training.loop",
+    "training.progress",
     "training.results", "training.build", "training.feature_keys", "training.features", "training.feature_build",
-    "training.job", "training.debugging", "training.export",
+    "training.job", "training.measurement", "training.predictions", "training.debugging", "training.export",
     "training.variant_trial", "training.variants", "training.finish",
     "training.run", "training.train", "training.launch",
     "serving.settings", "serving.memory", "serving.stopwatch", "serving.json_log", "serving.priority",
@@ -61,7 +62,7 @@ SERVING_MAY_USE = {
     "model.activation_maps",
     "model.precision",
 }
-# What laptops and deployment scripts may know: names and settings, and how a picture is read.
+# What laptops and deployment scripts may know: names and settings, and how a picture and a channel are read.
 OUTSIDE_MAY_USE = {
     "contract",
     "errors",
@@ -72,6 +73,8 @@ OUTSIDE_MAY_USE = {
     "serving.settings",
     "serving.demo.run_files",
     "data.decode",
+    "data.channels",
+    "data.channel_files",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from container.debugger.report import units
-from container.debugger.report.page import Chart, Gallery, Key, Note, Page, Part, Section, Table, Tile, Tiles
+from container.debugger.report.page import Chart, Gallery, Key, Note, Page, Part, Section, Table, Tile, Tiles, sortable
 from local_test.tuning import dots
 from local_test.tuning.axis import Axis, as_number
 from local_test.tuning.importance import BEST_SHARE, ENOUGH, importances
@@ -185,11 +185,6 @@ def _state(row: Row) -> str | Markup:
 
 def _parameter_cell(value: str) -> Markup:
     return sortable(as_number(value), written(value))
-
-
-def sortable(value: float | None, text: str) -> Markup:
-    """A cell whose number the page's script sorts by."""
-    return Markup("{}").format(text) if value is None else Markup('<data value="{:.12g}">{}</data>').format(value, text)
 
 
 def written(value: str) -> str:

@@ -87,7 +87,7 @@ def as_the_platform_stores_it(run_dir: Path) -> dict[str, bytes]:
 
 def test_a_run_folder_becomes_a_page_and_the_next_step_is_printed(run_dir: Path, capsys: Any) -> None:
     assert debug_report.main([str(run_dir)]) == 0
-    page = run_dir / "report.html"
+    page = run_dir / "debug-report.html"
     output = capsys.readouterr().out
     assert "2 of 4 rules found issues" in page.read_text()
     assert str(page) in output

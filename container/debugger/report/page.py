@@ -8,6 +8,11 @@ from markupsafe import Markup
 Cell = str | Markup
 
 
+def sortable(value: float | None, text: str) -> Markup:
+    """A cell whose number sortable.js sorts by."""
+    return Markup("{}").format(text) if value is None else Markup('<data value="{:.12g}">{}</data>').format(value, text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tile:
     """One number that matters."""
@@ -73,6 +78,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     numbers: frozenset[int] = frozenset()
+    sortable: bool = False  # by its headings, where the page has sortable.js
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,15 @@ class Note:
     text: str
 
 
-Part = Tiles | Chart | Pair | Gallery | Table | Findings | Note
+@dataclass(frozen=True, kw_only=True)
+class Html:
+    """What no other part can show, as markup that its maker has escaped."""
+
+    part = "html"
+    html: Markup
+
+
+Part = Tiles | Chart | Pair | Gallery | Table | Findings | Note | Html
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,3 +131,4 @@ class Page:
     tone: str  # good, bad or unknown
     facts: Sequence[tuple[str, str]] = ()
     sections: Sequence[Section] = field(default_factory=tuple)
+    kicker: str = "Debugger and profiler report"

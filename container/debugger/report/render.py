@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -57,8 +58,12 @@ def _facts(content: Content) -> list[tuple[str, str]]:
     return facts
 
 
-def render_page(page: Page) -> str:
-    """Any page's HTML. Its content policy allows its own style and script by their hashes, and nothing else."""
+def render_page(page: Page, *, style: str = "", script: str = "", data: object = None, has_images: bool = False) -> str:
+    """Any page's HTML. Its content policy allows its own style and script by their hashes, and nothing else.
+
+    `style` and `script` come after those of every page, `data` is JSON for the script. With `has_images` the policy
+    lets in pictures that are part of the page.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES_DIR),
         autoescape=True,
@@ -66,11 +71,21 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = ((TEMPLATES_DIR / name).read_text() for name in ("report.css", "report.js"))
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
+    style = (TEMPLATES_DIR / "report.css").read_text() + style
+    script = (TEMPLATES_DIR / "report.js").read_text() + script
+    images = " img-src data:;" if has_images else ""
+    policy = f"default-src 'none';{images} style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
     environment.filters["breakable"] = _breakable
     template = environment.get_template("page.html")
-    return template.render(page=page, policy=policy, style=Markup(style), script=Markup(script))  # noqa: S704
+    # Within a script no text can end it, and nothing is an entity.
+    text = "" if data is None else json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return template.render(
+        page=page,
+        policy=policy,
+        style=Markup(style),  # noqa: S704  our own files
+        script=Markup(script),  # noqa: S704
+        data=Markup(text),  # noqa: S704
+    )
 
 
 def _breakable(name: str) -> Markup:

@@ -33,7 +33,7 @@ def curves_section(content: Content) -> Section:
     parts.append(loss_chart(losses, content.verdicts) if losses else Note(text=content.tensors.missing or NO_LOSSES))
     history = content.metrics.get("history") or []
     if history:
-        parts.append(Pair(charts=[_per_epoch(history, "loss"), _per_epoch(history, "accuracy")]))
+        parts.append(Pair(charts=[per_epoch(history, "loss"), per_epoch(history, "accuracy")]))
     elif not content.metrics:
         parts.append(Note(text=NO_METRICS))
     return Section(id="training", title="Training", parts=parts)
@@ -105,7 +105,7 @@ def rule_events(verdicts: Sequence[Verdict]) -> list[Event]:
     return sorted(events[:MAX_EVENTS], key=lambda event: event.x)
 
 
-def _per_epoch(history: Sequence[dict[str, Any]], metric: str) -> Chart:
+def per_epoch(history: Sequence[dict[str, Any]], metric: str) -> Chart:
     lines = []
     for split, label, tone in (("train", "training", 1), ("valid", "validation", 2), ("valid_top5", "top 5", 3)):
         pairs = [(number, record.get(f"{split}_{metric}")) for number, record in enumerate(history, 1)]
