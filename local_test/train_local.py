@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\nTraining failed: {run.failure or 'see the lines above'}", file=sys.stderr)
         return 1
     docker_flag = " --no-docker" if options.no_docker else ""
-    print(f"\nServe it: python -m local_test.serve_local {options.run}{docker_flag}")
+    print(f"\nLook at it: make report RUN={options.run}" + ("" if options.no_docker else f" DATA={options.data}"))
+    print(f"Serve it: python -m local_test.serve_local {options.run}{docker_flag}")
     return 0
 
 
