@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 from local_test.reference.markdown import code, plain, table
-from local_test.reference.programs import Program, programs
+from local_test.reference.programs import PROJECT_DIR, Program, programs
 
 HEAD = ("argument", "default", "meaning")
 Row = tuple[str, str, str]
+NEEDED = "needed"
 INTRODUCTION = (
     "# Commands\n\nEverything that can be started, and all that it takes. `python` is the project's own, "
     "`.venv/bin/python`, and the folder that of the repository. [make targets](make.md) are shorter names for most "
@@ -68,11 +70,14 @@ def _rows(parser: argparse.ArgumentParser) -> list[Row]:
 
 
 def _row(action: argparse.Action) -> Row:
-    meaning, default = (action.help or "") % {**vars(action), "prog": ""}, _default(action)
-    meaning = plain(meaning.removesuffix(f" (default: {action.default})"))
+    default = _default(action)
+    meaning = ((action.help or "") % {**vars(action), "prog": ""}).removesuffix(f"(default: {default})").rstrip()
+    if "(default: " in meaning:
+        default = ""  # in words, as where it depends on the machine
+    meaning = plain(meaning)
     if action.choices and not action.metavar:
         meaning += f" ({', '.join(code(choice) for choice in action.choices)})"
-    return _spelling(action), default, meaning
+    return _spelling(action), default if default in ("", NEEDED) else code(default), meaning
 
 
 def _spelling(action: argparse.Action) -> str:
@@ -87,13 +92,14 @@ def _spelling(action: argparse.Action) -> str:
 
 
 def _default(action: argparse.Action) -> str:
-    if not action.option_strings and action.nargs not in ("?", "*"):
-        return "needed"
-    if action.required:
-        return "needed"
-    if action.default in (None, False, argparse.SUPPRESS) or action.default in ([], ""):
+    may_be_left_out = action.option_strings or action.nargs in ("?", "*")
+    if not may_be_left_out or (action.option_strings and action.required):
+        return NEEDED
+    if action.default is None or action.default is False or action.default in ([], "", argparse.SUPPRESS):
         return ""
-    return code(action.default)
+    if isinstance(action.default, Path) and action.default.is_relative_to(PROJECT_DIR):
+        return str(action.default.relative_to(PROJECT_DIR))
+    return str(action.default)
 
 
 def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

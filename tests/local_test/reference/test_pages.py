@@ -29,6 +29,12 @@ def test_no_page_of_the_reference_is_made_by_hand(made: dict[Path, str]) -> None
     assert set((DOCS_DIR / "reference").glob("*")) == {path for path in made if path.parent.name == "reference"}
 
 
+def test_no_page_depends_on_the_machine_that_made_it(made: dict[Path, str]) -> None:
+    assert [path for path, text in made.items() if str(PROJECT_DIR) in text or str(Path.home()) + "/" in text] == []
+    commands = made[DOCS_DIR / "reference" / "commands.md"]
+    assert "| `--parallel PARALLEL` |  | trials at a time (default: one per core" in commands
+
+
 def test_every_command_of_deploy_and_every_target_of_make_has_its_line(made: dict[Path, str]) -> None:
     commands, targets = (made[DOCS_DIR / "reference" / name] for name in ("commands.md", "make.md"))
     assert all(f"### python -m deploy {name}\n" in commands for name in COMMANDS)
