@@ -77,7 +77,7 @@ def _row(action: argparse.Action) -> Row:
     meaning = plain(meaning)
     if action.choices and not action.metavar:
         meaning += f" ({', '.join(code(choice) for choice in action.choices)})"
-    return _spelling(action), default if default in ("", NEEDED) else code(default), meaning
+    return _spelling(action), default if default in ("", NEEDED) else code(default), meaning.strip()
 
 
 def _spelling(action: argparse.Action) -> str:
