@@ -14,8 +14,10 @@ import botocore.session
 from botocore.config import Config
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
+from tqdm import tqdm
 
 from deploy.errors import AwsError, DeployError, NotFoundError
+from local_test.waiting import waiting
 
 DRY_RUN_ACCOUNT = "000000000000"  # stands where a dry run, which needs no credentials, cannot know the account
 POLL_SECONDS = 15.0
@@ -96,14 +98,16 @@ class Aws:
         if self.dry_run:
             return
         shown = ""
-        while True:
-            is_over, text = look()
-            if text != shown:
-                print(f"{what}: {text}", file=sys.stderr, flush=True)
-                shown = text
-            if is_over:
-                return
-            time.sleep(float(os.environ.get(POLL_VARIABLE, POLL_SECONDS)))
+        with waiting(what) as say:
+            while True:
+                is_over, text = look()
+                if text != shown:
+                    tqdm.write(f"{what}: {text}", file=sys.stderr)
+                    say(f"{what}: {text}")
+                    shown = text
+                if is_over:
+                    return
+                time.sleep(float(os.environ.get(POLL_VARIABLE, POLL_SECONDS)))
 
     def _send(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -82,6 +82,7 @@ def sbom_packages(path: Path) -> Packages:
 def look_up(options: argparse.Namespace, packages: Packages) -> tuple[list[Finding], list[str]]:
     """What is known, and why it may not be all."""
     if options.database is None:
+        print(f"Asking {options.service} about {len(packages)} packages; a minute or so", file=sys.stderr)
         return ask(options.service, packages)
     snapshot = read_snapshot(options.database, packages)
     age = (datetime.now(UTC) - snapshot.newest).days

@@ -57,6 +57,7 @@ def sbom(docker: Docker, image: str) -> str:
     inspected = docker.run("image", "inspect", image)
     if inspected.returncode != 0:
         raise EngineError(f"There is no image {image}; build it with `make build` (or `make build BASE=local`).")
+    print(f"Asking {image} what is in it", file=sys.stderr)
     with (DOCKER_DIR / "inventory.py").open() as script:
         command = ("run", "--rm", "-i", "--network", "none", "--entrypoint", OUR_PYTHON, image, "-")
         listed = docker.run(*command, stdin=script)

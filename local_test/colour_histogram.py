@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from container.data.decode import decode_image
 from container.errors import ImageError, UserError
@@ -39,7 +40,9 @@ def read_histograms(folder: Path, class_names: list[str]) -> tuple[Tensor, Tenso
         if path.is_file()
     ]
     with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
-        histograms = list(pool.map(read_histogram, [path for path, _ in files]))
+        read = pool.map(read_histogram, [path for path, _ in files])
+        shown = tqdm(read, "colours", len(files), unit="image", disable=None, leave=False)
+        histograms = list(shown)
     readable = [
         (histogram, label) for histogram, (_, label) in zip(histograms, files, strict=True) if histogram is not None
     ]

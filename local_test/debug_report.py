@@ -11,6 +11,7 @@ from container.errors import UserError
 from local_test.browser import save_pdf, save_png
 from local_test.interrupts import exit_status
 from local_test.s3_run import fetch_run
+from local_test.waiting import waiting
 
 EXAMPLES = """examples:
   python -m local_test.debug_report runs/sample --pdf
@@ -23,11 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         run_dir = find_run(options.run)
-        if options.compare:
-            other_dir = find_run(options.compare)
-            html = render_comparison(content_of(run_dir, options.run), content_of(other_dir, options.compare))
-        else:
-            html = render(content_of(run_dir, options.run))
+        other_dir = find_run(options.compare) if options.compare else None
+        with waiting("Reading tensors and profile"):
+            content = content_of(run_dir, options.run)
+            html = render_comparison(content, content_of(other_dir, options.compare)) if other_dir else render(content)
         page = options.out or run_dir / ("comparison.html" if options.compare else "debug-report.html")
         write(page, html)
         written = [page, *exported(page, pdf=options.pdf, png=options.png)]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell has it
 NOTHING_LEFT = "\nStopped; nothing is left running."
@@ -29,7 +30,12 @@ def exit_status(main: Callable[[], int], sentence: str = NOTHING_LEFT) -> int:
 def end_in_order() -> None:
     """From here on all of them raise KeyboardInterrupt, also where a script started the command with `&`."""
     for number in _signals():
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _hang_up if number == signal.SIGHUP else signal.default_int_handler)
+
+
+def _hang_up(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it may come twice, and would break into the end
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from local_test.interrupts import deaf_children, end_in_order, listening
 from local_test.opt_ml import Run
 from local_test.started import Started, StartedContainer, end
 from local_test.train_local import PROJECT_DIR
+from local_test.waiting import waiting
 
 READY_SECONDS = 60
 AT_HOME = {"SERVE_DEMO": "true"}  # a page to drop a picture on
@@ -92,7 +93,8 @@ def serving(
                 environ = {**os.environ, **where, HOST_VARIABLE: host, **variables}
                 command = [sys.executable, "-m", "container.entrypoint", "serve"]
                 started = Started(command, cwd=PROJECT_DIR, env=environ, stdout=output)
-        _wait_until_ready(url, started)
+        with waiting("The server starts") if quiet else contextlib.nullcontext():  # or else it says so itself
+            _wait_until_ready(url, started)
         yield url
     finally:
         if started:

@@ -94,7 +94,9 @@ def follow(start: Callable[[], Started], grace_seconds: float) -> int:
             end(started, heard, grace_seconds)
     status = started.status
     assert status is not None
-    return INTERRUPTED if heard and (status in OBEYED or status == -signal.SIGKILL) else status
+    # Without its terminal a job fails at its next line, which says nothing about the job.
+    is_stopped = status in (*OBEYED, -signal.SIGKILL) or signal.SIGHUP in heard
+    return INTERRUPTED if heard and is_stopped else status
 
 
 def _ask_engine(*arguments: str) -> bool:

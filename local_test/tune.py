@@ -14,6 +14,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import Trial
+from tqdm import tqdm
 
 from container.errors import UserError
 from deploy.search_space import DEFAULT_SPACE, Space, as_text, read_space
@@ -62,8 +63,18 @@ def tune(study: optuna.Study, space: Space, launcher: Launcher, options: argpars
     def told(trial: Trial) -> None:
         trials = save(study, space, options.run, running="InProgress")
         row = next(row for row in trials["trials"] if row["number"] == trial.number + 1)
-        print(results.progress_line(row, trials, options.trials), flush=True)
+        tqdm.write(results.progress_line(row, trials, options.trials))
+        sys.stdout.flush()
+        bar.update()
 
+    bar = tqdm(
+        total=options.trials,
+        initial=sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False)),
+        desc="trials",
+        unit="trial",
+        disable=None,
+        leave=False,
+    )
     is_done = Tuner(
         study=study,
         space=space,
@@ -74,6 +85,7 @@ def tune(study: optuna.Study, space: Space, launcher: Launcher, options: argpars
         free_cores=share_cores(options.parallel),
         told=told,
     ).run()
+    bar.close()
     trials = save(study, space, options.run, running="Stopped")
     return conclude(trials, is_done, options)
 

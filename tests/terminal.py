@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import termios
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.job_folder import PROJECT_DIR
 
 CTRL_C = b"\x03"
+SIZE = 30, 120  # lines and columns; a bar that has no room is not drawn
 MARK = "TERMINAL_TEST"  # a variable that everything which it starts inherits
 
 
@@ -23,6 +25,7 @@ class Terminal:
         self.shown = ""
         self._mark = f"{MARK}={os.urandom(8).hex()}"
         ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
         self._screen = ours
         self.process = subprocess.Popen(
             command,

@@ -1,6 +1,7 @@
 """Any torchvision classifier, without its last layer: images -> features."""
 
 import difflib
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def _build(name: str, download: bool) -> nn.Module:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1) or ["resnet18"]
         raise SettingsError(f"backbone={name!r} is no torchvision classifier; did you mean {close[0]!r}?")
-    options: dict[str, Any] = {"weights": "DEFAULT" if download else None}
+    # The download's bar is for a terminal; a log would get a line for each of its steps.
+    options: dict[str, Any] = {"weights": "DEFAULT" if download else None, "progress": sys.stderr.isatty()}
     if name in WITH_AUXILIARY_HEADS:
         # `init_weights` is given because leaving it out warns of a default that takes a minute.
         options |= {"init_weights": False} if download else {"init_weights": False, "aux_logits": False}

@@ -164,7 +164,8 @@ class Trainer:
         network.eval()
         tally = Tally.empty(len(self.class_weights))
         parts = batches(loader)
-        for number in range(self.group.max(len(loader))):  # the shards of some processes may have a batch more
+        rounds = self.group.max(len(loader))  # the shards of some processes may have a batch more
+        for number in self._progress(range(rounds), "evaluation", rounds):
             if self.group.max(int(stop_requested())):
                 raise Stopped
             if number < len(loader):

@@ -1,8 +1,9 @@
 """The exported model in fewer bits: bf16 and int8 artifacts beside model.pt, each kept only if it is worth having."""
 
+import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
@@ -10,6 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import Tensor
+from tqdm import tqdm
 
 from container.data.channels import Channel
 from container.errors import ArtifactError
@@ -18,7 +21,7 @@ from container.model.low_precision import LowPrecision, to_bf16, to_int8
 from container.model.network import Network
 from container.model.precision import CPU_FLAGS, PRECISIONS, cpu_flags, variant_path
 from container.model.preprocess import Preprocess, decode_side
-from container.training.variant_trial import Score, images, measure_accuracy, measure_speed, sample
+from container.training.variant_trial import IMAGES_PER_BATCH, Score, images, measure_accuracy, measure_speed, sample
 
 LARGEST_LOSS = Fraction("0.005")  # of top-1 accuracy on the valid channel, against model.pt on the same images
 SMALLEST_SPEED = 1.05  # times fp32's, at every batch size measured; less is noise
@@ -27,6 +30,7 @@ MEASURED_IMAGES = 1000  # of the valid channel, at most
 FEWEST_IMAGES = 100  # or all of the valid channel: on fewer a loss of half a point cannot be seen
 SECONDS = 150  # after which calibration and measurements end with the images that they have seen
 
+Batch = tuple[list[Tensor], Tensor]
 Trial = dict[str, Any]  # what metrics.json says of one variant
 LOW_PRECISIONS = tuple(name for name in PRECISIONS if name != "fp32")
 
@@ -125,7 +129,7 @@ def _convert(
     trials: dict[str, Trial],
 ) -> dict[str, LowPrecision]:
     chosen = sample(train, CALIBRATION_IMAGES, seed)
-    batches = images(train, chosen, decode_side(preprocess.image_size))
+    batches = _shown("calibrating int8", chosen, images(train, chosen, decode_side(preprocess.image_size)))
     views = (preprocess(decoded) for decoded, _ in takewhile(lambda _: go_on(), batches))  # (n, 3, S, S) each
     converted = {"bf16": to_bf16(network)}
     try:
@@ -177,9 +181,16 @@ def _measure(
         return
     compared = {name: artifacts[name] for name in ("fp32", *(trial["precision"] for trial in faster))}
     positions = sample(valid, MEASURED_IMAGES, seed)
-    score = measure_accuracy(compared, images(valid, positions, decode_side(image_size)), go_on)
+    batches = images(valid, positions, decode_side(image_size))
+    score = measure_accuracy(compared, _shown(f"comparing {' and '.join(compared)}", positions, batches), go_on)
     for trial in faster:
         judge(trial, score, len(valid))
+
+
+def _shown(what: str, positions: list[int], batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches of these positions, counted on a terminal."""
+    total = math.ceil(len(positions) / IMAGES_PER_BATCH)
+    return iter(tqdm(batches, what, total, unit="batch", disable=None, leave=False))
 
 
 def _speed_text(speed: dict[str, float]) -> str:

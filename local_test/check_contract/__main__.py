@@ -4,6 +4,8 @@ import argparse
 import sys
 import time
 
+from tqdm import tqdm
+
 from local_test.check_contract.engine import Engine
 from local_test.check_contract.errors import UsageError
 from local_test.check_contract.lab import Lab
@@ -47,6 +49,7 @@ def check(options: argparse.Namespace, rows: list[Row]) -> int:
             lab = Lab(read_subject(options, folder), engine, folder)
             results = run_rows(rows, lab, jobs=options.jobs, tell=progress.tell)
     finally:
+        progress.close()
         engine.close()
     print(table(results))
     print(f"\n{summary(options.image, results)}")
@@ -56,17 +59,22 @@ def check(options: argparse.Namespace, rows: list[Row]) -> int:
 
 
 class Progress:
-    """A line on stderr for each row that is done."""
+    """A line on stderr for each row that is done, and on a terminal how many are left and for how long."""
 
     def __init__(self, num_rows: int) -> None:
         self._num_rows, self._num_done = num_rows, 0
         self._started = time.monotonic()
+        self._bar = tqdm(total=num_rows, desc="checking", unit="row", disable=None, leave=False)
 
     def tell(self, result: Result) -> None:
         self._num_done += 1
         seconds = time.monotonic() - self._started
         word = WORDS[result.outcome.status]
-        print(f"[{self._num_done}/{self._num_rows}, {seconds:.0f} s] {result.row.id}: {word}", file=sys.stderr)
+        tqdm.write(f"[{self._num_done}/{self._num_rows}, {seconds:.0f} s] {result.row.id}: {word}", file=sys.stderr)
+        self._bar.update()
+
+    def close(self) -> None:
+        self._bar.close()
 
 
 if __name__ == "__main__":

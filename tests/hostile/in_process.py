@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from container.data.decode import decode_image
 from container.errors import ImageError, RequestError
@@ -36,7 +37,7 @@ def run(names: Sequence[str]) -> list[Outcome]:
     """The outcome of each case, and of good images last: they must be decoded as before."""
     torch.set_num_threads(1)
     before = good_pixels()
-    outcomes = [run_case(name) for name in names]
+    outcomes = [run_case(name) for name in tqdm(names, "bodies", unit="body", disable=None, leave=False)]
     same = all(torch.equal(one, other) for one, other in zip(before, good_pixels(), strict=True))
     return [
         *outcomes,

@@ -24,6 +24,7 @@ def test_the_demo_reaches_90_percent_far_above_chance_and_colours(tmp_path: Path
     labels = re.findall(r"^ +[\d.]+% .*(\d{3}\.\w+)$", done.stdout, re.MULTILINE)
     assert len(set(labels)) == 5
     assert "Everything is stopped." in done.stdout
+    assert "\r" not in done.stdout + done.stderr  # bars are for terminals
     # The judge must leave a healthy job in peace.
     verdicts = read_verdicts(tmp_path / "run" / "output" / "data" / contract.RULES_DIR)
     assert len(verdicts) > 8

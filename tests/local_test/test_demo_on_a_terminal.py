@@ -1,6 +1,7 @@
 """`make demo` where a person sits: its server goes on, with a page, until Ctrl-C, and then nothing is left."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -53,6 +54,8 @@ def test_its_page_answers_a_dropped_picture_until_ctrl_c(demo: Terminal, data_di
     assert demo.end() == 0
     assert demo.shown.rstrip().endswith("Stopped; nothing is left running.")
     assert "Traceback" not in demo.shown
+    for bar in ("epoch 1", "evaluation", "colours"):
+        assert re.search(rf"\r{bar}: +\d+%\|.*\[\d\d:\d\d<", demo.shown), bar  # with the time left
     assert demo.running() == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
