@@ -1,0 +1,108 @@
+"""Run the notebook from start to end in a kernel of its own, and write what its cells show into it: `make notebook`.
+
+A notebook that fails is left as it was, unless --output names another file: then it shows how far it came.
+"""
+
+import argparse
+import ast
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from container.errors import SettingsError, UserError
+from local_test.interrupts import INTERRUPTED
+from local_test.train_local import pair
+
+PROJECT_DIR = Path(__file__).parents[1]
+NOTEBOOK = Path(__file__).parent / "train_and_deploy.ipynb"
+PARAMETERS = "parameters"  # tag of the cell whose values -p changes, as papermill has it
+INJECTED = "injected-parameters"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    notebook = nbformat.read(options.notebook, as_version=4)
+    output = options.output or options.notebook
+    try:
+        inject(notebook, dict(options.parameters))
+        execute(notebook, options.folder)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (CellExecutionError, DeadKernelError) as error:
+        print(f"The notebook did not come to its end: {error}", file=sys.stderr)
+        if options.output:
+            save(notebook, output)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing is left running, and the notebook is as it was.", file=sys.stderr)
+        return INTERRUPTED
+    save(notebook, output)
+    print(f"Every cell ran; the outputs are in {output}.")
+    return 0
+
+
+def inject(notebook: NotebookNode, changes: dict[str, str]) -> None:
+    """Put a cell after the parameters' that gives some of them other values. Raises SettingsError for unknown ones."""
+    place, cell = next(
+        (place, cell) for place, cell in enumerate(notebook.cells) if PARAMETERS in cell.metadata.get("tags", ())
+    )
+    assigned = [node.targets[0] for node in ast.parse(cell.source).body if isinstance(node, ast.Assign)]
+    known = [target.id for target in assigned if isinstance(target, ast.Name)]
+    for name in changes:
+        if name not in known:
+            raise SettingsError(f"-p {name}: the notebook has no such parameter; use one of {', '.join(known)}.")
+    lines = [f"{name} = {literal(value)!r}" for name, value in changes.items()]
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": [INJECTED]}))
+
+
+def literal(text: str) -> object:
+    """A Python literal, or else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run every cell with `folder` as working directory; outputs and their order are kept in the notebook."""
+    client = NotebookClient(
+        notebook,
+        timeout=None,  # a job on AWS takes its time
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    client.create_kernel_manager().transport_encryption = "required"  # the connection is open to all of this machine
+    client.execute()
+
+
+def save(notebook: NotebookNode, path: Path) -> None:
+    """Without what differs from one machine to the next."""
+    notebook.cells = [cell for cell in notebook.cells if INJECTED not in cell.metadata.get("tags", ())]
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    nbformat.write(notebook, path)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m notebooks.execute", description=__doc__)
+    parser.add_argument("notebook", type=Path, nargs="?", default=NOTEBOOK, help=f"(default: {NOTEBOOK.name})")
+    parser.add_argument("--output", type=Path, help="write here, and leave the notebook as it is")
+    parser.add_argument("--folder", type=Path, default=PROJECT_DIR, help="working directory (default: the project's)")
+    parser.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[],
+        help="another value for one of the notebook's parameters: a Python literal, or text",
+    )  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
