@@ -21,7 +21,7 @@ class Hyperparameters:
     )
     lr_schedule: str = setting("cosine", "how the learning rate falls after warm-up", choices=("constant", "cosine"))
     warmup_epochs: float = setting(0.0, "epochs of linear rise to the learning rate", minimum=0, maximum=100)
-    backbone: str = setting("resnet18", "name of any torchvision classifier")
+    backbone: str = setting("resnet18", "name of any torchvision classifier, or of one of own_backbones/catalogue.py")
     head: str = setting(
         "seed",
         "seed: Linear, Dropout(0.5), BatchNorm1d, as in the original project; linear: one Linear",

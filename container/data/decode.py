@@ -1,8 +1,8 @@
 """Image bytes -> RGB pixels, the same way for training and for serving.
 
-Only three decoders are ever tried, and they see no metadata: the file's structure is read first, and its size and the
-work that it asks for are checked before any pixel is allocated. The EXIF orientation is applied, and every colour mode
-ends as 8-bit RGB.
+Only the decoders of image_file/formats.py are ever tried, each on files that begin as its own do, and they see no
+metadata: the file's structure is read first, and its size and the work that it asks for are checked before any pixel is
+allocated. The EXIF orientation is applied, and every colour mode ends as 8-bit RGB.
 """
 
 import io
@@ -43,7 +43,7 @@ TURNS = {
 
 
 def decode_image(body: bytes, max_pixels: int = MAX_IMAGE_PIXELS, side: int = 0) -> Tensor:
-    """RGB pixels, uint8 (3, H, W), of a JPEG, PNG or WebP file; H and W are those a person sees.
+    """RGB pixels, uint8 (3, H, W), of a file of one of image_file/formats.py; H and W are those a person sees.
 
     A JPEG of which no more is needed is decoded at 1/2, 1/4 or 1/8 of its size, as long as its shorter side keeps
     `side` pixels or more; 0 decodes it in full. `max_pixels` always limits the size in the header.

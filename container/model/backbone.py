@@ -1,4 +1,4 @@
-"""Any torchvision classifier, without its last layer: images -> features."""
+"""Any torchvision classifier without its last layer, or a network of our own: images -> features."""
 
 import difflib
 import sys
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from container.errors import PretrainedError, SettingsError
+from container.model.own_backbones.catalogue import OWN_BACKBONES
 
 IMAGENET_CLASSES = 1000
 WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
@@ -26,10 +27,13 @@ def make_backbone(name: str, image_size: int, pretrained: str, channel: Path | N
     for weights that cannot be had or do not fit.
     """
     path = _weights_path(pretrained, channel)
-    network = _build(name, download=pretrained == "imagenet" and path is None)
+    download = pretrained == "imagenet" and path is None
+    network = _build_own(name, download) if name in OWN_BACKBONES else _build(name, download)
+    last = "" if name in OWN_BACKBONES else _last_layer_name(network)
     if path is not None:
-        _load_weights(network, path, name)
-    _remove_last_layer(network)
+        _load_weights(network, path, name, last)
+    if last:
+        _replace(network, last, nn.Identity())
     if name in WITH_AUXILIARY_HEADS:
         network = MainOutput(network)
     return network, _count_features(network, name, image_size)
@@ -99,10 +103,19 @@ def _weights_path(pretrained: str, channel: Path | None) -> Path | None:
     return files[0]
 
 
+def _build_own(name: str, download: bool) -> nn.Module:
+    if download:
+        raise PretrainedError(
+            f"The backbone {name} has no ImageNet weights; set pretrained to none, or to the path of its weights, or "
+            "put these in a channel named 'pretrained'."
+        )
+    return OWN_BACKBONES[name]()
+
+
 def _build(name: str, download: bool) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1) or ["resnet18"]
+        close = difflib.get_close_matches(name, [*known, *OWN_BACKBONES], n=1) or ["resnet18"]
         raise SettingsError(f"backbone={name!r} is no torchvision classifier; did you mean {close[0]!r}?")
     # The download's bar is for a terminal; a log would get a line for each of its steps.
     options: dict[str, Any] = {"weights": "DEFAULT" if download else None, "progress": sys.stderr.isatty()}
@@ -125,7 +138,8 @@ def _build(name: str, download: bool) -> nn.Module:
     return network
 
 
-def _load_weights(network: nn.Module, path: Path, name: str) -> None:
+def _load_weights(network: nn.Module, path: Path, name: str, last: str) -> None:
+    """Load all but the layer named `last`, which the head replaces; empty: every one."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # weights only: no code runs from the file
     except Exception as error:  # unpickling damaged bytes can raise anything
@@ -136,12 +150,12 @@ def _load_weights(network: nn.Module, path: Path, name: str) -> None:
         state = state["state_dict"]
     if not isinstance(state, dict):
         raise PretrainedError(f"{path} holds a {type(state).__name__}, not a state_dict; save model.state_dict().")
-    last = _last_layer_name(network)
     expected = network.state_dict()
     state = {key.removeprefix("module."): value for key, value in state.items()}
-    # The last layer is replaced by the head, and auxiliary classifiers are not used: their weights may differ or miss.
-    kept = {key: value for key, value in state.items() if key in expected and not key.startswith(last + ".")}
-    missing = [key for key in expected if key not in kept and not key.startswith(last + ".")]
+    # The last layer's weights may differ or miss, and so may those of auxiliary classifiers, which are not used.
+    needed = [key for key in expected if not last or not key.startswith(last + ".")]
+    kept = {key: state[key] for key in needed if key in state}
+    missing = [key for key in needed if key not in kept]
     if missing:
         raise PretrainedError(
             f"{path} does not fit backbone {name}: it lacks {len(missing)} tensors, such as {missing[0]!r}."
@@ -163,9 +177,9 @@ def _last_layer_name(network: nn.Module) -> str:
     return candidates[-1]
 
 
-def _remove_last_layer(network: nn.Module) -> None:
-    parent, _, child = _last_layer_name(network).rpartition(".")
-    setattr(network.get_submodule(parent), child, nn.Identity())
+def _replace(network: nn.Module, layer: str, by: nn.Module) -> None:
+    parent, _, child = layer.rpartition(".")
+    setattr(network.get_submodule(parent), child, by)
 
 
 def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:

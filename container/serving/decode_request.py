@@ -9,6 +9,7 @@ from torch import Tensor
 from werkzeug.http import parse_options_header
 
 from container.data.decode import count_pixels, decode_image
+from container.data.image_file.formats import FORMATS
 from container.errors import ImageError, RequestError
 from container.serving.encoded_images import Encoded, json_images, lines_images, multipart_images
 from container.serving.limits import Limits
@@ -23,16 +24,16 @@ LINES_TYPES = (
 )
 NPY_TYPE = "application/x-npy"
 MULTIPART_TYPE = "multipart/form-data"
-IMAGE_TYPES = (
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "image/jpg",  # a common slip
-    "application/jpeg",  # the hosting FAQ's spelling
+ANY_IMAGE_TYPES = (  # whatever the format is, it is told by the first bytes
     "application/x-image",  # what SageMaker's built-in image algorithms take
     "application/octet-stream",
+)
+IMAGE_TYPES = (
+    *(content_type for known in FORMATS for content_type in known.content_types),
+    *ANY_IMAGE_TYPES,
     "",  # the runtime API lets a caller leave the type out
 )
+USUAL_TYPES = (*(known.content_types[0] for known in FORMATS), *ANY_IMAGE_TYPES, MULTIPART_TYPE, JSON_TYPE)
 STATUS_OF = {"empty_image": 400, "undecodable_image": 400, "too_many_pixels": 413, "image_too_complex": 413}
 
 Crop = Callable[[Tensor], Tensor]  # uint8 (3, H, W) of any size -> what the network sees of it
@@ -89,8 +90,7 @@ def decode_request(body: bytes, content_type: str | None, limits: Limits, view: 
     raise RequestError(
         415,
         "unsupported_content_type",
-        f"The content type {mimetype[:100]!r} is not supported; send image/jpeg, image/png, image/webp, "
-        f"application/x-image, application/octet-stream, {MULTIPART_TYPE}, {JSON_TYPE}, {LINES_TYPES[0]} or "
+        f"The content type {mimetype[:100]!r} is not supported; send {', '.join(USUAL_TYPES)}, {LINES_TYPES[0]} or "
         f"{NPY_TYPE}.",
     )
 

@@ -13,6 +13,7 @@ from container.data.dataset import ImageDataset, random_seed
 from container.data.feature_file import FeatureKey
 from container.hyperparameters import Hyperparameters
 from container.model import backbone, preprocess
+from container.model.own_backbones.catalogue import OWN_BACKBONES
 from container.training.build import make_dataset
 
 # The code that turns a file into features, ours and others'.
@@ -32,7 +33,9 @@ def weights_digest(network: nn.Module) -> str:
 @cache
 def code_digest() -> str:
     """SHA-256 over the code that turns a file into features: other code makes other features."""
-    return hashlib.sha256("".join(inspect.getsource(source) for source in SOURCES).encode()).hexdigest()
+    own = [inspect.getmodule(builder) for builder in OWN_BACKBONES.values()]
+    sources = [*SOURCES, *(module for module in own if module is not None)]
+    return hashlib.sha256("".join(map(inspect.getsource, sources)).encode()).hexdigest()
 
 
 @cache

@@ -1,7 +1,7 @@
 """Any image file -> what is known of it before it is decoded."""
 
-from container.data.image_file import jpeg, png, webp
 from container.data.image_file.encoded import EncodedImage
+from container.data.image_file.formats import FORMATS, format_names
 from container.errors import ImageError
 
 
@@ -12,13 +12,10 @@ def read_image_file(body: bytes) -> EncodedImage:
     Raises ImageError with the code `empty_image`, `undecodable_image` or `image_too_complex`.
     """
     if not body:
-        raise ImageError("empty_image", "The image is empty (0 bytes); send the bytes of a JPEG, PNG or WebP file.")
-    if body.startswith(jpeg.START):
-        return jpeg.read_jpeg(body)
-    if body.startswith(png.START):
-        return png.read_png(body)
-    if body.startswith(webp.START) and body[8:12] == webp.FORM:
-        return webp.read_webp(body)
+        raise ImageError("empty_image", f"The image is empty (0 bytes); send the bytes of a {format_names()} file.")
+    for known in FORMATS:
+        if known.matches(body):
+            return known.read(body)
     raise ImageError(
-        "undecodable_image", f"These {len(body)} bytes are not a JPEG, PNG or WebP image; send one of those."
+        "undecodable_image", f"These {len(body)} bytes are not a {format_names()} image; send one of those."
     )

@@ -6,11 +6,12 @@ from urllib.request import getproxies
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision import models
 
 from container.errors import PretrainedError, SettingsError
 from container.model.backbone import freeze, last_block, make_backbone
+from container.model.own_backbones.catalogue import OWN_BACKBONES
 
 # Backbone, features, smallest sensible size for a quick test.
 BACKBONES = [
@@ -230,3 +231,46 @@ def test_fine_tuning_all_freezes_nothing() -> None:
     backbone, _ = make_backbone("resnet18", 32, "none")
     assert freeze(backbone, "all") == []
     assert all(parameter.requires_grad for parameter in backbone.parameters())
+
+
+class Mean(nn.Module):
+    """Images (N, 3, S, S) -> features (N, 6), which remember one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.rand(2, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([images.mean((2, 3)) * self.scale[0], images.mean((2, 3)) * self.scale[1]], dim=1)
+
+
+@pytest.fixture
+def mean_backbone(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(OWN_BACKBONES, "mean_of_all", Mean)
+    return "mean_of_all"
+
+
+def test_a_backbone_of_ones_own_keeps_its_last_layer(mean_backbone: str) -> None:
+    backbone, num_features = make_backbone(mean_backbone, 32, "none")
+    assert isinstance(backbone, Mean)
+    assert num_features == 6
+
+
+def test_weights_of_a_backbone_of_ones_own_are_loaded_whole(mean_backbone: str, tmp_path: Path) -> None:
+    weights = Mean().state_dict()
+    torch.save(weights, tmp_path / "mean.pt")
+    backbone, _ = make_backbone(mean_backbone, 32, "imagenet", channel=tmp_path)
+    assert torch.equal(backbone.state_dict()["scale"], weights["scale"])
+    torch.save({}, tmp_path / "mean.pt")
+    with pytest.raises(PretrainedError, match="lacks 1 tensors, such as 'scale'"):
+        make_backbone(mean_backbone, 32, str(tmp_path / "mean.pt"))
+
+
+def test_a_backbone_of_ones_own_has_no_imagenet_weights(mean_backbone: str) -> None:
+    with pytest.raises(PretrainedError, match="mean_of_all has no ImageNet weights; set pretrained to none"):
+        make_backbone(mean_backbone, 32, "imagenet")
+
+
+def test_a_backbone_of_ones_own_is_suggested(mean_backbone: str) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'mean_of_all'"):
+        make_backbone("mean_of_al", 32, "none")

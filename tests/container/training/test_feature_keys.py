@@ -95,6 +95,12 @@ def test_the_code_that_counts_is_all_of_it(monkeypatch: pytest.MonkeyPatch, left
     assert code_digest.__wrapped__() != whole
 
 
+def test_the_file_of_a_backbone_of_ones_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = code_digest()
+    monkeypatch.setitem(feature_keys.OWN_BACKBONES, "mine", nn.Flatten)
+    assert code_digest.__wrapped__() != whole
+
+
 def test_a_package_counts_by_its_version_and_not_by_the_device_it_was_built_for(monkeypatch) -> None:
     monkeypatch.setattr(feature_keys, "version", {"pillow": "13.0", "torch": "2.13.0+cu133", "torchvision": "0.28"}.get)
     assert package_versions.__wrapped__() == "pillow 13.0, torch 2.13.0, torchvision 0.28"
