@@ -16,6 +16,7 @@ from packageurl import PackageURL
 
 from accepted import Accepted, acceptance, read_accepted
 from advisories import AdvisoryError, Finding, read_snapshot
+from ending import exit_status
 from online_advisories import ask
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
@@ -65,7 +66,7 @@ def pinned_packages(path: Path) -> Packages:
     """Every pin, whatever its marker: one file is for several versions of Python."""
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)", path.read_text(), re.MULTILINE)
     if not pins:
-        raise AdvisoryError(f"{path} pins no package.")
+        raise AdvisoryError(f"{path} pins no package; give a lock file, with `name==version` in each line.")
     return list(dict.fromkeys(pins))
 
 
@@ -117,4 +118,4 @@ def report_outdated(found: list[Finding], accepted: list[Accepted]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main, "Stopped; nothing is left running."))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from base_image import default_base, find_base
+from ending import exit_status
 from engine import Docker, EngineError, find_docker
 from standin_base import build_standin
 
@@ -89,4 +90,4 @@ def sizes(docker: Docker, tag: str, base: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main, "Stopped; what was built so far stays, and the same command goes on from there."))

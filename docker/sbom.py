@@ -24,6 +24,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from base_image import DIGEST_LABEL, ID_LABEL, NAME_LABEL
+from ending import exit_status
 from engine import Docker, EngineError, find_docker
 from link_torch import normalised
 
@@ -160,4 +161,4 @@ def register_requirements(bom: Bom, packages: list[dict[str, Any]], components: 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main, "Stopped; nothing was written."))

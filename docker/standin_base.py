@@ -1,7 +1,9 @@
 """The stand-in base: an image like AWS's PyTorch image for SageMaker, for machines that cannot pull that one."""
 
 import hashlib
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -57,8 +59,13 @@ def import_debian(docker: Docker) -> None:
             "with `sudo apt-get install mmdebstrap`, elsewhere let the engine reach a registry."
         )
     make = [mmdebstrap, "--variant=minbase", "--include=ca-certificates", "bookworm", "-"]
-    with subprocess.Popen(make, stdout=subprocess.PIPE) as archive:
-        imported = docker.run("import", "-", OWN_DEBIAN, stdin=archive.stdout)
+    with subprocess.Popen(make, stdout=subprocess.PIPE, start_new_session=True) as archive:
+        try:
+            imported = docker.run("import", "-", OWN_DEBIAN, stdin=archive.stdout)
+        except KeyboardInterrupt:
+            os.killpg(archive.pid, signal.SIGINT)  # a terminal would tell all of its processes, too
+            archive.wait()  # it removes what it has unpacked, which takes longer than `with` has patience
+            raise
     if archive.returncode != 0:
         docker.run("image", "rm", OWN_DEBIAN)  # the engine takes half an archive for a whole one
         raise EngineError(f"mmdebstrap ended with status {archive.returncode}; run `make build` as root, or see above.")

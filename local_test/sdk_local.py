@@ -6,18 +6,24 @@ What the SDK would send to SageMaker it writes into a Docker Compose file instea
 import argparse
 import logging
 import os
+import signal
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from subprocess import DEVNULL
 
+from container import contract
 from container.errors import UserError
 from container.hyperparameters import Hyperparameters
 from local_test.archive_members import checked_members
-from local_test.image import DEFAULT_IMAGE, EngineError, require_image
-from local_test.interrupts import exit_status
+from local_test.image import DEFAULT_IMAGE, EngineError, docker, require_image
+from local_test.interrupts import exit_status, listening
 from local_test.opt_ml import find_channels
+from local_test.started import POLL_SECONDS, Started
 from local_test.train_local import pair
 
+COMPOSE_FILE = "docker-compose.yaml"  # in the run's folder, as the SDK calls it
 MAX_OUTPUT_BYTES = 64 << 30  # of what a job may leave: its tensors and profile are most of it
 
 EXAMPLES = """examples:
@@ -83,8 +89,50 @@ def train_with_sdk(data: Path, run_dir: Path, hyperparameters: dict[str, str], i
         base_job_name="image-classifier",
         local_container_root=str(run_dir.absolute()),
     )
-    trainer.train(wait=True)
+    hosts = Hosts(run_dir / COMPOSE_FILE)
+    with listening(hosts.stop):  # the SDK makes a success of an interrupted job
+        try:
+            trainer.train(wait=True)
+        finally:
+            hosts.remove()
+    if hosts.is_stopped:
+        raise KeyboardInterrupt
     _unpack_output(run_dir)
+
+
+class Hosts:
+    """The containers that the SDK has Docker Compose start, by the file that it writes for it."""
+
+    def __init__(self, compose_file: Path) -> None:
+        self._file = compose_file
+        self._removals: list[Started] = []
+        self.is_stopped = False
+
+    def stop(self, number: int) -> None:
+        """Ctrl-C: in order, as the platform stops a job, and so that the SDK sees them end; at once the second time."""
+        if not self._file.is_file():  # nothing has been started
+            raise KeyboardInterrupt
+        is_first, self.is_stopped = not self.is_stopped, True
+        if is_first or number != signal.SIGHUP:
+            self._down(contract.STOP_GRACE_SECONDS if is_first else 0)
+
+    def remove(self) -> None:
+        """What has ended, with its network."""
+        if self._file.is_file():
+            self._down(contract.STOP_GRACE_SECONDS)
+        for removal in self._removals:
+            while removal.status is None:
+                removal.wait(POLL_SECONDS)
+
+    def _down(self, grace_seconds: int) -> None:
+        command = [*_compose(), "-f", str(self._file), "down", "--timeout", str(grace_seconds)]
+        self._removals.append(Started(command, stdout=DEVNULL, stderr=DEVNULL))
+
+
+def _compose() -> list[str]:
+    """The command that the SDK takes, too."""
+    plugin = subprocess.run([docker(), "compose", "version"], capture_output=True, check=False)
+    return [docker(), "compose"] if plugin.returncode == 0 else ["docker-compose"]
 
 
 def _unpack_output(run_dir: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from local_test.interrupts import exit_status
 from tests.hostile.case import Sent
 from tests.hostile.generate import body_names, heavy_names, make_case, wire_names
 from tests.hostile.outcome import Outcome, problems, table
@@ -92,4 +93,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

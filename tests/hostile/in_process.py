@@ -13,6 +13,7 @@ from container.data.decode import decode_image
 from container.errors import ImageError, RequestError
 from container.serving.decode_request import View, decode_groups
 from container.serving.limits import Limits
+from local_test.interrupts import deaf_children
 from tests.hostile.case import Sent
 from tests.hostile.generate import make_case
 from tests.hostile.good_images import all_images
@@ -29,8 +30,17 @@ def run_all(names: Sequence[str], jobs: int) -> list[Outcome]:
     """The outcome of each case, worked on by `jobs` processes."""
     if jobs == 1:
         return run(names)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        return [outcome for part in pool.map(run, [names[job::jobs] for job in range(jobs)]) for outcome in part]
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    try:
+        with deaf_children():
+            parts = pool.map(run, [names[job::jobs] for job in range(jobs)])
+        return [outcome for part in parts for outcome in part]
+    except KeyboardInterrupt:
+        for process in pool._processes.values():  # each has one part, which is all of its work
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def run(names: Sequence[str]) -> list[Outcome]:

@@ -11,12 +11,15 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from local_test.interrupts import exit_status
+from local_test.started import Started, follow
 from tests.hostile.fuzz.seeds import MAX_BYTES, write_seeds
 
 PROJECT_DIR = Path(__file__).parents[3]
 BUILD_DIR = PROJECT_DIR / "build" / "fuzz"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 SEED_CASES = 8000
+STOP_SECONDS = 10  # after Ctrl-C; then it is killed
 MOST_SECONDS, MOST_MIB = 5, 3000  # of one input, and of the fuzzer
 
 
@@ -28,17 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     findings.mkdir(parents=True, exist_ok=True)
     command = [str(python), "-m", "tests.hostile.fuzz.target", f"-timeout={MOST_SECONDS}", f"-rss_limit_mb={MOST_MIB}"]
     if options.input:
-        return subprocess.run([*command, str(options.input)], cwd=PROJECT_DIR, check=False).returncode
+        return follow(lambda: Started([*command, str(options.input)], cwd=PROJECT_DIR), STOP_SECONDS)
     corpus = BUILD_DIR / "corpus"
     count = write_seeds(corpus, options.seed, SEED_CASES)
     print(f"{count} inputs to start from", flush=True)
     limits = [f"-max_total_time={options.seconds}", f"-max_len={MAX_BYTES}", f"-seed={options.seed}"]
-    done = subprocess.run(
-        [*command, *limits, f"-artifact_prefix={findings}/", "-print_final_stats=1", str(corpus)],
-        cwd=PROJECT_DIR,
-        check=False,
-    )
-    return done.returncode
+    fuzzing = [*command, *limits, f"-artifact_prefix={findings}/", "-print_final_stats=1", str(corpus)]
+    return follow(lambda: Started(fuzzing, cwd=PROJECT_DIR), STOP_SECONDS)
 
 
 def fuzzer_python() -> Path:
@@ -67,4 +66,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -1,0 +1,67 @@
+"""Ctrl-C to commands that work in several processes, sent as a terminal does, to all, or to the first one alone."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal
+
+
+def start(*arguments: str) -> Terminal:
+    return Terminal([sys.executable, "-m", *arguments])
+
+
+@pytest.mark.parametrize("way", ["a terminal's", "to the first process alone"])
+def test_drawing_ends_with_one_sentence_and_goes_on_from_there(tmp_path: Path, way: str) -> None:
+    terminal = start("local_test.sample_data", str(tmp_path / "sample"))
+    try:
+        terminal.wait_for(r"Drawing sample pictures: +\d+%.*[1-9]\d*/1150")
+        if way == "a terminal's":
+            terminal.press_ctrl_c()
+        else:
+            terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+        assert terminal.running() == []
+    finally:
+        terminal.kill()
+    assert terminal.shown.rstrip().endswith("Stopped; the same command draws the rest.")
+    assert "Traceback" not in terminal.shown
+    drawn = len(list(tmp_path.rglob("*.jpg")))
+    assert 0 < drawn < 1000
+
+
+def test_hostile_bodies_are_given_up(tmp_path: Path) -> None:
+    terminal = start("tests.hostile", "--jobs", "2")
+    try:
+        terminal.wait_for(r"bodies: +\d+%.*[1-9]\d*/\d+")
+        terminal.press_ctrl_c()
+        assert terminal.end() == 130
+        assert terminal.running() == []
+    finally:
+        terminal.kill()
+    assert terminal.shown.rstrip().endswith("Stopped; nothing is left running.")
+    assert "Traceback" not in terminal.shown
+
+
+STUBBORN = """
+import sys
+from local_test.started import Started, follow
+deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+sys.exit(follow(lambda: Started([sys.executable, "-c", deaf]), grace_seconds=60))
+"""
+
+
+def test_a_second_ctrl_c_kills_what_does_not_obey() -> None:
+    terminal = Terminal([sys.executable, "-c", STUBBORN])
+    try:
+        terminal.wait_for("deaf")
+        terminal.press_ctrl_c()
+        terminal.wait_for("press Ctrl-C again to end at once")
+        assert len(terminal.running()) == 2
+        terminal.press_ctrl_c()
+        assert terminal.end(20) == 130
+        assert terminal.running() == []
+    finally:
+        terminal.kill()
