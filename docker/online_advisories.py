@@ -51,7 +51,9 @@ def run_pip_audit(service: str, versions: dict[str, str]) -> list[dict[str, Any]
         reason = (done.stderr.strip().splitlines() or ["pip-audit gave no reason"])[-1]
         raise AdvisoryError(f"The advisories of {service} could not be asked: {reason}") from error
     if {normalised(each["name"]) for each in dependencies} != set(versions):
-        raise AdvisoryError(f"pip-audit answered for other packages than those of {service} that it was asked about.")
+        raise AdvisoryError(
+            f"{service} was asked, and pip-audit answered for other packages than those it was given; run it again."
+        )
     return dependencies
 
 

@@ -190,7 +190,10 @@ def is_wanted(member: zipfile.ZipInfo) -> bool:
 def check_members(zip_path: Path, members: list[zipfile.ZipInfo]) -> None:
     """Raise UserError unless every member is a plain file of the set's layout and of a sane size."""
     if len(members) > MAX_FILES or sum(member.file_size for member in members) > MAX_BYTES:
-        raise UserError(f"{zip_path} would unpack to more than {MAX_BYTES >> 30} GiB or {MAX_FILES} files; refused.")
+        raise UserError(
+            f"{zip_path} would unpack to more than {MAX_BYTES >> 30} GiB or {MAX_FILES} files; it is not the dogImages "
+            "archive: remove it and run this command again."
+        )
     for member in members:
         parts = member.filename.split("/")  # as stored: train/../x and C:\x must not be tidied into something harmless
         in_layout = len(parts) == 4 and parts[0] == TOP and parts[1] in Expected().num_images

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from container.data.channel_files import class_folders, image_files, named_errors, refuse_bytes
 from container.data.decode import decode_image
+from container.data.image_file.formats import format_names
 from container.data.readable_files import ReadableFiles
 from container.errors import ChannelError, ImageError
 
@@ -188,10 +189,14 @@ def verify_image(path: Path, known: frozenset[bytes] = frozenset()) -> tuple[str
 
 
 def _check_share(name: str, root: Path, total: int, unreadable: list[tuple[Path, str]], max_share: float) -> None:
+    listed = "; ".join(f"{path.relative_to(root)}: {reason}" for path, reason in unreadable[:NAMED_IN_ERROR])
     if total == len(unreadable):
-        raise ChannelError(f"Channel {name!r} ({root}) has no readable image among its {total} files.")
+        first = f" First: {listed}" if listed else ""
+        raise ChannelError(
+            f"Channel {name!r} ({root}) has no readable image among its {total} files; put {format_names()} images "
+            f"into its class folders.{first}"
+        )
     if len(unreadable) > max_share * total:
-        listed = "; ".join(f"{path.relative_to(root)}: {reason}" for path, reason in unreadable[:NAMED_IN_ERROR])
         raise ChannelError(
             f"Channel {name!r} ({root}): {len(unreadable)} of {total} files are not readable images, more than "
             f"max_corrupt_share={max_share:g} allows. Repair or remove them, or raise it. First: {listed}"

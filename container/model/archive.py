@@ -41,7 +41,8 @@ def check_archive(path: Path) -> None:
                 raise ArtifactError(f"{path} is not loaded: its weight {reason}; export it again.")
     except (OSError, ValueError, EOFError, NotImplementedError, *BROKEN) as error:
         raise ArtifactError(
-            f"{path} is not a TorchScript file that this image can load: {str(error).rstrip('.') or 'it is cut off'}."
+            f"{path} is not a TorchScript file that this image can load: {str(error).rstrip('.') or 'it is cut off'}; "
+            "copy it again, or train again."
         ) from error
 
 

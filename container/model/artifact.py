@@ -201,8 +201,10 @@ def read_module(path: Path, device: str) -> tuple[torch.jit.ScriptModule, list[s
             module = torch.jit.load(str(path), map_location=device, _extra_files=texts)
             module.eval()
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{path} is not a TorchScript file that this image can load: {reason}.") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ArtifactError(
+            f"{path} is not a TorchScript file that this image can load: {reason}; copy it again, or train again."
+        ) from error
     try:
         class_names, card = json.loads(texts[CLASS_NAMES_FILE]), json.loads(texts[MODEL_CARD_FILE])
     except (ValueError, RecursionError) as error:

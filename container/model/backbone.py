@@ -144,7 +144,8 @@ def _load_weights(network: nn.Module, path: Path, name: str, last: str) -> None:
         state = torch.load(path, map_location="cpu", weights_only=True)  # weights only: no code runs from the file
     except Exception as error:  # unpickling damaged bytes can raise anything
         raise PretrainedError(
-            f"{path} cannot be read as PyTorch weights ({type(error).__name__}); check the file."
+            f"{path} cannot be read as PyTorch weights ({type(error).__name__}); write it with "
+            "torch.save(model.state_dict(), path)."
         ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

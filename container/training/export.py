@@ -40,7 +40,8 @@ def export(
     if not difference <= LARGEST_DIFFERENCE * max(1.0, float(expected.abs().max())):
         path.unlink()
         raise TrainingError(
-            f"The exported artifact's logits differ by {difference:g} from the network's; it was removed."
+            f"The exported artifact's logits differ by {difference:g} from the network's; it was removed. The same "
+            "image must always give the same logits: look for what is random in the backbone in eval mode."
         )
     return difference
 

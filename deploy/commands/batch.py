@@ -98,7 +98,9 @@ def upload(context: Context) -> tuple[str, str]:
     found = list_channels({"batch": Path(context.options.input)})
     taken = [file for file in found if file.path.suffix.lower() in SUFFIXES]
     if not taken:
-        raise DeployError(f"{context.options.input} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
+        raise DeployError(
+            f"{context.options.input} holds no pictures ({', '.join(sorted(SUFFIXES))}); give a folder that does."
+        )
     if len(taken) < len(found):
         print(f"{len(found) - len(taken)} files that are no pictures stay here.", file=sys.stderr)
     mark = fingerprint(read_checksums(taken))

@@ -37,7 +37,7 @@ def find_image(name: str) -> LocalImage:
     try:
         answer = _run("image", "inspect", name)
     except FileNotFoundError as error:
-        raise DeployError(f"There is no {docker()!r} command; install Docker.") from error
+        raise DeployError(f"There is no {docker()!r} command; install Docker, or name it in DOCKER.") from error
     if any(words in answer.stderr for words in NO_ENGINE):
         raise DeployError("No Docker engine answers; start one (`sudo systemctl start docker`).")
     if answer.returncode:

@@ -62,7 +62,9 @@ def _empty(context: Context, bucket: str, prefix: str) -> None:
         which = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
         _send(context, Request("s3", "AbortMultipartUpload", which))
     if refused:
-        raise DeployError(f"S3 kept {len(refused)} objects, the first: {refused[0]}")
+        raise DeployError(
+            f"S3 kept {len(refused)} objects; see who may delete there, and run it again. The first: {refused[0]}"
+        )
 
 
 def _delete(context: Context, bucket: str, keys: list[dict[str, str]]) -> list[str]:

@@ -49,7 +49,10 @@ def _given(text: str) -> dict[str, dict[str, object]]:
         try:
             content = json.loads(text)
         except ValueError as error:
-            raise SettingsError(f"{contract.HYPERPARAMETERS_FILE}: rules is no valid JSON object ({error}).") from error
+            raise SettingsError(
+                f"{contract.HYPERPARAMETERS_FILE}: rules is no valid JSON object ({error}); write it as in "
+                '{"Overfit": {"patience": 5}}.'
+            ) from error
         for name, parameters in content.items():
             if not isinstance(parameters, dict):
                 raise SettingsError(f"{_where(name)} must be a JSON object of parameters, not {parameters!r}.")

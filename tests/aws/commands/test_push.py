@@ -207,7 +207,7 @@ def test_a_missing_image_is_a_sentence(deploy: Deploy, aws: Gateway, registry: R
 
 def test_a_missing_client_and_a_missing_engine_are_sentences(deploy: Deploy, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("DOCKER", "no-such-program")
-    assert "There is no 'no-such-program' command; install Docker." in push(deploy).err
+    assert "There is no 'no-such-program' command; install Docker, or name it in DOCKER." in push(deploy).err
     silent = "echo 'Cannot connect to the Docker daemon at unix:///x' >&2; exit 1"
     monkeypatch.setenv("DOCKER", put_client(tmp_path / "client", silent))
     assert "No Docker engine answers" in push(deploy).err

@@ -203,7 +203,10 @@ def test_a_channel_without_a_readable_image_fails_whatever_its_share(tmp_path: P
     with pytest.raises(ChannelError, match="no readable image among its 0 files"):
         read(tmp_path / "train", max_corrupt_share=1)
     (tmp_path / "train" / "a" / "x.jpg").touch()
-    with pytest.raises(ChannelError, match="no readable image among its 1 files"):
+    with pytest.raises(
+        ChannelError,
+        match=r"among its 1 files; put .* images into its class folders\. First: a/x\.jpg: The image is empty",
+    ):
         read(tmp_path / "train", max_corrupt_share=1)
 
 
