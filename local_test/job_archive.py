@@ -1,4 +1,7 @@
-"""A job's output.tar.gz -> the few files of it that a report reads, and nothing else, wherever its names point."""
+"""A job's output.tar.gz -> what a report reads, the job's own report, tables and pictures, and nothing else.
+
+Wherever the names in it point, nothing is written outside the folder given.
+"""
 
 import re
 import tarfile
@@ -12,7 +15,8 @@ from container.errors import UserError
 # a place outside.
 WANTED = re.compile(
     r"(?:\./)?(?:data/)?("
-    rf"{re.escape(contract.METRICS_FILE)}|{contract.RULES_DIR}/[\w-]+\.json|{contract.PROFILER_RULES_DIR}/[\w-]+\.json)"
+    rf"{re.escape(contract.METRICS_FILE)}|{contract.RULES_DIR}/[\w-]+\.json|{contract.PROFILER_RULES_DIR}/[\w-]+\.json|"
+    rf"[\w-]+\.(?:csv|png)|{contract.PROFILER_REPORT_DIR}/{re.escape(contract.PROFILER_REPORT_FILE)})"
 )
 MAX_FILE_BYTES, MAX_FILES = 64 << 20, 1000
 

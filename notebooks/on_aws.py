@@ -68,7 +68,8 @@ class OnAws(Place):
         """Nothing is removed: a job may be worth keeping, and the same cell goes on where it was."""
         print(
             f"What AWS has begun for the project {self.project} goes on, and an endpoint costs money every hour. Run "
-            f"this cell again to go on, or the last one to remove everything: {' '.join(self._words('teardown'))}"
+            f"this cell again to go on, or the last one to remove everything: python -m deploy "
+            f"{' '.join(self._words('teardown'))}"
         )
 
     def _tuning(self, space: Path, trials: int) -> list[object]:

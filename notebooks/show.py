@@ -17,10 +17,10 @@ from container import contract
 from container.debugger.report.summary import WORDS, ranked
 from container.debugger.verdict import read_verdicts
 from container.errors import UserError
-from deploy.search_space import Categorical, read_space
 from local_test.browser import save_png
 from local_test.opt_ml import find_channels
 from local_test.sample_data import contact_sheet
+from local_test.tuning.search_space import Categorical, read_space
 
 BLUE, ORANGE, GREY = "#2b66c9", "#d9730d", "#7a848d"  # --tone-1, 2 and 8 of the pages' style sheet
 WIDTH = 900  # pixels of the widest picture

@@ -215,13 +215,21 @@ def test_a_key_that_leads_elsewhere_or_is_of_no_use_is_not_fetched(key: str) -> 
     assert place_of(key) == ""
 
 
-def test_an_archive_writes_only_what_a_report_reads_and_only_below_its_folder(tmp_path: Path) -> None:
+def test_an_archive_writes_only_what_a_job_leaves_to_be_read_and_only_below_its_folder(tmp_path: Path) -> None:
     path, data_dir = tmp_path / "output.tar.gz", tmp_path / "data"
-    outside = {"/etc/metrics.json": b"{}", "../metrics.json": b"{}", "rules/../../x.json": b"{}", "curves.png": b"png"}
-    inside = {"data/metrics.json": b"{}", "./rules/DeadRelu.json": b"{}"}
+    outside = {
+        "/etc/metrics.json": b"{}",
+        "../metrics.json": b"{}",
+        "rules/../../x.json": b"{}",
+        "../curves.png": b"png",
+    }
+    outside |= {"notes.html": b"", "a/b.png": b"", "model.pt": b"weights"}
+    inside = {"data/metrics.json": b"{}", "./rules/DeadRelu.json": b"{}", "curves.png": b"png", "per_class.csv": b""}
+    inside |= {"ProfilerReport/profiler-output/profiler-report.html": b"<p>"}
     path.write_bytes(archive({**outside, **inside}, links={"rules/Overfit.json": "/etc/passwd"}))
     written = unpack_results(path, data_dir)
-    assert sorted(written) == [data_dir / "metrics.json", data_dir / "rules" / "DeadRelu.json"]
+    names = {name.removeprefix("./").removeprefix("data/") for name in inside}
+    assert {file.relative_to(data_dir).as_posix() for file in written} == names
     assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == sorted([path, *written])
 
 

@@ -26,7 +26,9 @@ class Executed:
 
     def text(self, cell_id: str) -> str:
         """What a cell printed, and the text of what it displayed."""
-        return "".join(output.get("text") or output.data.get("text/plain", "") for output in self.outputs(cell_id))
+        return "".join(
+            output.get("text") or output.get("data", {}).get("text/plain", "") for output in self.outputs(cell_id)
+        )
 
     def pictures(self, cell_id: str) -> list[str]:
         """The kinds of a cell's pictures."""

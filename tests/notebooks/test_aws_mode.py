@@ -108,9 +108,9 @@ def test_the_same_cells_go_from_images_to_answers_and_back_to_an_empty_account(
 def test_a_cell_that_fails_says_what_goes_on_and_how_to_end_it(
     account: Gateway, runtime: Runtime, data: Path, tmp_path: Path
 ) -> None:
-    account.fail("sagemaker", "CreateTrainingJob", "ResourceLimitExceeded", message="the quota is 0", times=99)
+    account.fail("iam", "CreateRole", "AccessDenied", message="not allowed", times=99)
     done = run_notebook(tmp_path, data, runtime)
     assert done.status == 1
-    assert "the quota is 0" in done.said
-    assert f"python -m deploy teardown --set project={PROJECT}" in done.text("train")
-    assert done.outputs("deploy") == []
+    assert "not allowed" in done.said
+    assert f"python -m deploy teardown --set project={PROJECT}" in done.text("channels")
+    assert done.outputs("tune") == []

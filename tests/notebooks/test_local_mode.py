@@ -20,14 +20,14 @@ from tests.notebooks.running import Executed, command, environ, execute, find, i
 SPACE = """
 objective = "Average loss"
 [ranges.batch_size]
-low = 12
+low = 14
 high = 16
 [ranges.learning_rate]
 low = 1e-3
 high = 3e-3
 scaling = "Logarithmic"
 [fixed]
-num_epochs = 5
+num_epochs = 6
 pretrained = "none"
 fine_tune = "all"
 image_size = 32
@@ -50,7 +50,7 @@ def aws_address() -> socket.socket:
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory, aws_address: socket.socket) -> Executed:
-    sizes = ("-p", "SAMPLE_SIZE=(24, 6, 8)", "-p", "TRIALS=2", "-p", f"SPACE={SPACE}", "-p", f"PORT={free_port()}")
+    sizes = ("-p", "SAMPLE_SIZE=(32, 6, 8)", "-p", "TRIALS=2", "-p", f"SPACE={SPACE}", "-p", f"PORT={free_port()}")
     variables = {
         "NOTEBOOK_MODE": "local",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_address.getsockname()[1]}",
@@ -76,7 +76,7 @@ def test_the_trials_are_told_and_the_best_is_trained(executed: Executed) -> None
     assert "[2/2]" in executed.text("tune")
     best = min(trials["trials"], key=lambda trial: trial["value"])["hyperparameters"]
     used = json.loads((executed.folder / "runs/notebook/best/input/config/hyperparameters.json").read_text())
-    assert used == used | best | {"num_epochs": "5", "debugger": "true"}
+    assert used == used | best | {"num_epochs": "6", "debugger": "true"}
     assert executed.pictures("tune-plot") == ["image/png"]
 
 
