@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import debugger, decoders, gpu, loader, serving, training, tuning
+from bench import debugger, decoders, gpu, layouts, loader, serving, training, tuning
 from bench.check import compare_ratios, report
 from bench.errors import BenchError
 from bench.part import Part
@@ -16,7 +16,17 @@ from bench.reliability.part import PART as RELIABILITY
 from container.cores import available_cores
 
 # In the order in which they run.
-PARTS = (training.PART, tuning.PART, loader.PART, decoders.PART, debugger.PART, serving.PART, RELIABILITY, gpu.PART)
+PARTS = (
+    training.PART,
+    tuning.PART,
+    loader.PART,
+    decoders.PART,
+    debugger.PART,
+    serving.PART,
+    RELIABILITY,
+    gpu.PART,
+    layouts.PART,
+)
 BENCH_DIR = Path(__file__).parent
 WORK_DIR = BENCH_DIR.parent / "build" / "bench"
 RESULTS_DIR = BENCH_DIR / "results"

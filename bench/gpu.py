@@ -65,10 +65,14 @@ def panels(records: Sequence[Record]) -> Panels:
     }
 
 
-def check() -> None:
+def has_gpu() -> bool:
     """Torch says whether there is a GPU: another program may know one that torch cannot use."""
     probe = "import sys, torch; sys.exit(not torch.cuda.is_available())"
-    if subprocess.run([sys.executable, "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode:
+    return subprocess.run([sys.executable, "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def check() -> None:
+    if not has_gpu():
         raise BenchError(
             "The part gpu needs a CUDA GPU, and torch finds none here; leave it out, or run it where one is."
         )

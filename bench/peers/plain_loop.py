@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, models, transforms
 
 BATCH_SIZE = 32
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 NORMALIZE = [transforms.ToTensor(), transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
 VIEWS = {
     "train": transforms.Compose(
@@ -41,6 +42,7 @@ def main(data: Path, trained: str, weights: Path) -> None:
         for parameter in model.parameters():
             parameter.requires_grad = False
     model.fc = nn.Linear(model.fc.in_features, model.fc.out_features)
+    model.to(DEVICE)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.001)
     criterion = nn.CrossEntropyLoss()
     print("ready", flush=True)
@@ -58,6 +60,7 @@ def train_one_epoch(
     num_images = 0
     running_loss = 0.0
     for images, labels in loader:
+        images, labels = images.to(DEVICE), labels.to(DEVICE)
         optimizer.zero_grad()
         loss = criterion(model(images), labels)
         loss.backward()
@@ -73,6 +76,7 @@ def evaluate(model: nn.Module, loader: DataLoader[Any]) -> float:
     model.eval()
     hits = num_images = 0
     for images, labels in loader:
+        images, labels = images.to(DEVICE), labels.to(DEVICE)
         hits += int((model(images).argmax(1) == labels).sum())
         num_images += len(images)
     return hits / num_images

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 BATCH_SIZE = 32
 
 
@@ -35,9 +37,17 @@ def options(data: Path, weights: Path, folder: Path, num_classes: int) -> list[s
             "--smoothing",
             "0",
         ),
-        *("--device", "cpu", "--no-prefetcher", "--channels-last", "--workers", str(os.cpu_count() or 1)),
+        *device_options(),
+        *("--channels-last", "--workers", str(os.cpu_count() or 1)),
         *("--checkpoint-hist", "1", "--log-interval", "10000"),
     ]
+
+
+def device_options() -> list[str]:
+    """On a GPU in bfloat16, as this project trains there."""
+    if torch.cuda.is_available():
+        return ["--device", "cuda", "--amp", "--amp-dtype", "bfloat16"]
+    return ["--device", "cpu", "--no-prefetcher"]
 
 
 def load(script: Path) -> Any:

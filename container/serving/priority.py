@@ -10,6 +10,8 @@ import sys
 import threading
 from contextlib import suppress
 
+# Measured: with 2 and 4, /ping takes 180 to 260 ms at ten times the load that can be answered, with 5 and 10 64 to 93.
+# It costs a lone caller a tenth where another program wants the same core; at an endpoint there is none.
 ANSWERING, COMPUTING = 5, 10  # levels of niceness below the process's own; each is a share of about 0.8
 
 

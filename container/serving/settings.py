@@ -14,13 +14,17 @@ PREFIX = "SERVE_"
 WHERE = "Environment variables SERVE_*"
 MOST_LONE_THREADS = 4  # a single image has no work for more
 CORES_PER_WORKER = 4  # beyond about this many, one process's Python code, which runs on one core, limits the rest
+CORES_PER_GPU_WORKER = 2  # as that code is most of what is left on the cores
+MOST_GPU_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings:
     host: str = setting("0.0.0.0", "address to listen on; SageMaker needs all of them")  # noqa: S104
     port: int = setting(contract.DEFAULT_PORT, "port; SAGEMAKER_BIND_TO_PORT wins", minimum=1, maximum=65_535)
-    workers: int = setting(0, "processes; 0: one per 4 cores", minimum=0, maximum=256)
+    workers: int = setting(
+        0, "processes; 0: one per 4 cores, or per 2 beside a GPU, there at most 8", minimum=0, maximum=256
+    )
     precision: str = setting(
         "auto",
         "auto: the fastest form of the model that was exported and that the processor has arithmetic for",
@@ -188,14 +192,16 @@ def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
 
 
 def _share_gpu(settings: ServeSettings, cores: int) -> ServeSettings:
-    # One process: each further one would hold the network and CUDA's own gigabyte once more. Not measured on a GPU yet.
+    # The GPU waits for Python: one process, whose code runs on one core, serves 300 to 400 requests/s whatever the GPU,
+    # 8 serve 1170 (docs/performance.md). Each takes CUDA's own half a gigabyte of the GPU's memory, so not without end.
+    workers = settings.workers or min(MOST_GPU_WORKERS, max(1, cores // CORES_PER_GPU_WORKER))
     return replace(
         settings,
-        workers=settings.workers or 1,
+        workers=workers,
         torch_threads=1,
         inferences=settings.inferences or 2,
         lone_threads=1,
-        decodes=settings.decodes or cores,
+        decodes=settings.decodes or max(1, cores // workers),
         batch_size=settings.batch_size or 64,
         threads=settings.threads or 256,
     )

@@ -87,10 +87,11 @@ def test_numbers_that_are_given_are_kept():
     assert (settings.lone_threads, settings.decodes, settings.batch_size) == (9, 4, 6)
 
 
-def test_on_a_gpu_one_process_runs_large_batches_in_two_streams():
+def test_on_a_gpu_every_two_cores_have_a_process_with_large_batches_in_two_streams():
     settings = ServeSettings.from_environment({}, cores=16, device="cuda")
-    assert (settings.workers, settings.inferences, settings.batch_size) == (1, 2, 64)
-    assert settings.decodes == 16
+    assert (settings.workers, settings.inferences, settings.batch_size, settings.decodes) == (8, 2, 64, 2)
+    for cores, workers in ((1, 1), (4, 2), (96, 8)):
+        assert ServeSettings.from_environment({}, cores=cores, device="cuda").workers == workers
 
 
 def test_the_precisions_are_those_that_a_model_can_be_exported_in():
