@@ -21,6 +21,9 @@ from online_advisories import ask
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 CLEAN, VULNERABLE, NOT_ASKED = 0, 1, 3  # 2 is argparse's, for a wrong option
+EXAMPLES = """examples:
+  python docker/audit.py
+  python docker/audit.py --sbom build/sbom.json --database pypi-all.zip"""
 Packages = list[tuple[str, str]]  # names and versions
 
 
@@ -50,7 +53,11 @@ def main(arguments: Sequence[str] | None = None, today: date | None = None) -> i
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Report known vulnerabilities of what the image installs.")
+    parser = argparse.ArgumentParser(
+        description="Report known vulnerabilities of what the image installs.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--requirements", type=Path, default=REQUIREMENTS, help="lock file (default: the image's)")
     what.add_argument("--sbom", type=Path, help="instead: every Python package of a bill of materials, the base's too")
@@ -58,7 +65,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     whom.add_argument("--service", choices=("pypi", "osv"), default="pypi", help="whom to ask (default: %(default)s)")
     whom.add_argument("--database", type=Path, help="instead: a downloaded copy in OSV's format, a zip or a folder")
     parser.add_argument("--max-age-days", type=int, default=30, help="of --database, or else it cannot say `clean`")
-    parser.add_argument("--accepted", type=Path, default=Path(__file__).parent / "accepted_vulnerabilities.toml")
+    parser.add_argument(
+        "--accepted",
+        type=Path,
+        default=Path(__file__).parent / "accepted_vulnerabilities.toml",
+        help="what is known and may stay, until when and why (default: docker/accepted_vulnerabilities.toml)",
+    )
     return parser.parse_args(arguments)
 
 

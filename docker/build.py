@@ -16,6 +16,9 @@ PROJECT_DIR = Path(__file__).parents[1]
 DEFAULT_TAG = "image-classifier:latest"
 CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+EXAMPLES = """examples:
+  python3 docker/build.py
+  python3 docker/build.py --base local --tag image-classifier:test"""
 NEXT = """Next:
   docker run --rm -v "$PWD/job":/opt/ml {tag} train
   docker run --rm -p 8080:8080 -v "$PWD/job":/opt/ml {tag} serve
@@ -33,7 +36,11 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Build the image that trains and serves.")
+    parser = argparse.ArgumentParser(
+        description="Build the image that trains and serves.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--base", metavar="local|IMAGE", help="base image; `local`: the stand-in, built here; default: the AWS image"
     )

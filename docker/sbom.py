@@ -30,13 +30,20 @@ from link_torch import normalised
 
 DOCKER_DIR = Path(__file__).parent
 DEFAULT_IMAGE = "image-classifier:latest"
+EXAMPLES = """examples:
+  python docker/sbom.py
+  python docker/sbom.py --image image-classifier:test --output sbom.json"""
 OUR_PYTHON = "/opt/program/venv/bin/python"
 ENVIRONMENT = "image-classifier:environment"  # the property that says in which of the image's environments a package is
 PATCHED = re.compile(r"\+slim$")  # docker/slim_training_toolkit.py
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write the image's bill of materials as CycloneDX JSON.")
+    parser = argparse.ArgumentParser(
+        description="Write the image's bill of materials as CycloneDX JSON.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--image", default=DEFAULT_IMAGE, help="image to look into (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/sbom.json"), help="default: %(default)s")
     arguments = parser.parse_args()

@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, default=Path("runs/sdk"), help="folder for the run; must be new or empty")
     parser.add_argument("--instances", type=int, default=1, help="hosts algo-1, algo-2, ... (default: 1)")
     parser.add_argument("--image", default=DEFAULT_IMAGE, help=f"image to run (default: {DEFAULT_IMAGE})")
-    parser.add_argument("-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[])
+    parser.add_argument(
+        "-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[], help="a hyperparameter"
+    )
     options = parser.parse_args(arguments)
     if options.run.is_dir() and any(options.run.iterdir()):
         print(

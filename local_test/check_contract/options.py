@@ -88,7 +88,15 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=DIR",
         help="a channel (default: drawn pictures)",
     )
-    group.add_argument("-p", dest="hyperparameters", type=pair, action="append", default=[], metavar="NAME=VALUE")
+    group.add_argument(
+        "-p",
+        dest="hyperparameters",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyperparameter of the image's training",
+    )
     group.add_argument(
         "--endless",
         type=pair,

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import shtab
@@ -10,7 +11,7 @@ from container.hyperparameters import Hyperparameters
 from container.schema import describe
 from container.serving.settings import PREFIX, ServeSettings
 from deploy.settings import DeploySettings
-from local_test.reference.programs import programs
+from local_test.reference.programs import Program, programs
 
 SHELLS = ("bash", "zsh")
 PYTHON = "python"
@@ -31,11 +32,17 @@ def script(shell: str) -> str:
     return f"{completion}\n{lists}\n{dispatch}"
 
 
+@cache
+def found() -> tuple[Program, ...]:
+    """Every program: finding them takes ten seconds, as it imports them all."""
+    return tuple(programs())
+
+
 def whole_parser() -> argparse.ArgumentParser:
     """Every command that is started by `python -m`, as a subcommand of Python with its module's name."""
     whole = argparse.ArgumentParser(prog=PYTHON, add_help=False)
     commands = whole.add_subparsers()
-    for program in programs():
+    for program in found():
         if program.parser and program.command.startswith(BEFORE_MODULE):
             _mark(program.parser)
             module = program.command.removeprefix(BEFORE_MODULE)

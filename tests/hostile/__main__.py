@@ -19,6 +19,11 @@ from tests.hostile.outcome import Outcome, problems, table
 from tests.hostile.over_http import Target
 from tests.hostile.process_memory import children, peak_mib
 
+EXAMPLES = """examples:
+  python -m tests.hostile --jobs 2
+  python -m tests.hostile --url http://localhost:8080 --count 2000
+  python -m tests.hostile --case NAME --save body.bin"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """1 if anything forbidden was seen."""
@@ -78,8 +83,13 @@ def _one(name: str, path: Path | None, url: str | None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.hostile",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed makes other bodies (default: 1)")
     parser.add_argument("--count", type=int, default=20_000, help="bodies (default: 20000)")
     parser.add_argument("--wires", type=int, default=300, help="connections that break HTTP's rules, with --url")
     parser.add_argument("--url", help="of a server, such as http://127.0.0.1:8080; else: in this process")

@@ -1,5 +1,6 @@
 """What a real bash and a real zsh complete, on a terminal, after `source build/completion.bash`."""
 
+import argparse
 import re
 import shutil
 from collections.abc import Iterator
@@ -7,20 +8,23 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.cli import COMMANDS
-from local_test.completion.scripts import SHELLS, script
+from local_test.completion.scripts import SHELLS, found, script
 from tests.terminal import Terminal
 
 PROMPT = "ready> "
+# How each is started, the file that it reads first, and what makes it show plainly what it has to offer.
 START = {
     "bash": (
-        ["bash", "--norc", "--noprofile", "-i"],
+        ["bash", "--noprofile", "--rcfile", "{home}/.rc", "-i"],
+        ".rc",
         "bind 'set show-all-if-ambiguous on'; bind 'set page-completions off'; bind 'set completion-query-items 0'; "
-        f"bind 'set bell-style none'; bind 'set enable-bracketed-paste off'; PS1='{PROMPT}'; source {{}}\n",
+        "bind 'set bell-style none'; bind 'set enable-bracketed-paste off'",
     ),
     "zsh": (
-        ["zsh", "-f", "-i"],
-        "autoload -Uz compinit; compinit -D; setopt nobeep nolistbeep; unsetopt listambiguous zle_bracketed_paste; "
-        f"LISTMAX=1000; PS1='{PROMPT}'; source {{}}\n",
+        ["zsh", "-d", "-i"],
+        ".zshrc",
+        "autoload -Uz compinit; compinit -D; setopt nobeep nolistbeep; unsetopt listambiguous; LISTMAX=1000; "
+        "unset zle_bracketed_paste",
     ),
 }
 PYTHON = ".venv/bin/python -m "
@@ -30,14 +34,17 @@ PYTHON = ".venv/bin/python -m "
 def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     if shutil.which(request.param) is None:
         pytest.skip(f"There is no {request.param}; `apt-get install {request.param}`.")
-    path = tmp_path_factory.mktemp("completion") / f"completion.{request.param}"
-    path.write_text(script(request.param))
-    command, setting = START[request.param]
-    terminal = Terminal(command, {"TERM": "dumb", "PATH": "/usr/bin:/bin", "COLUMNS": "200", "HOME": str(path.parent)})
-    terminal.type(setting.format(path))
-    terminal.wait_for(rf"source .*\n(.*\n)*.*{PROMPT}$", 30)
-    yield terminal
-    terminal.kill()
+    home = tmp_path_factory.mktemp("completion")
+    command, settings_file, settings = START[request.param]
+    (home / "completion").write_text(script(request.param))
+    (home / settings_file).write_text(f"{settings}\nsource {home}/completion\nPS1='{PROMPT}'\n")
+    environ = {"TERM": "dumb", "PATH": "/usr/bin:/bin", "HOME": str(home), "ZDOTDIR": str(home)}
+    terminal = Terminal([part.format(home=home) for part in command], environ)
+    try:
+        terminal.wait_for(PROMPT, 30)
+        yield terminal
+    finally:
+        terminal.kill()
 
 
 def offered(shell: Terminal, line: str, pattern: str) -> str:
@@ -72,3 +79,18 @@ def test_names_and_values_of_hyperparameters_and_settings_are_completed(shell: T
 
 def test_paths_are_completed(shell: Terminal) -> None:
     offered(shell, PYTHON + "local_test.serve_test contai", r"container/")
+
+
+def test_help_explains_every_argument_and_has_an_example() -> None:
+    for program in found():
+        for parser in final_parsers(program.parser):
+            assert "examples:" in (parser.epilog or ""), parser.prog
+            assert [action.dest for action in parser._actions if not action.help] == [], parser.prog
+
+
+def final_parsers(parser: argparse.ArgumentParser | None) -> list[argparse.ArgumentParser]:
+    """Those of the subcommands, where there are any."""
+    if parser is None:
+        return []
+    branches = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return [each for branch in branches for each in branch.choices.values()] or [parser]

@@ -18,6 +18,9 @@ from tests.hostile.fuzz.seeds import MAX_BYTES, write_seeds
 PROJECT_DIR = Path(__file__).parents[3]
 BUILD_DIR = PROJECT_DIR / "build" / "fuzz"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+EXAMPLES = """examples:
+  python -m tests.hostile.fuzz --seconds 3600
+  python -m tests.hostile.fuzz --input build/fuzz/findings/crash-0a1b2c"""
 SEED_CASES = 8000
 STOP_SECONDS = 10  # after Ctrl-C; then it is killed
 MOST_SECONDS, MOST_MIB = 5, 3000  # of one input, and of the fuzzer
@@ -58,9 +61,14 @@ def fuzzer_python() -> Path:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.hostile.fuzz",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seconds", type=int, default=300, help="how long (default: 300)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the inputs and of the fuzzer (default: 1)")
     parser.add_argument("--input", type=Path, metavar="FILE", help="only run this input, such as one that was found")
     return parser.parse_args(arguments)
 
