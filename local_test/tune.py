@@ -1,8 +1,8 @@
 """A search for good hyperparameters on this machine: trials are training jobs, chosen by Optuna's TPE sampler.
 
-Ranges and objective are those of SageMaker's tuning jobs (deploy/search_space.py). A trial that is worse than the
-median of the earlier ones after as many epochs is stopped. The same command goes on where a study was stopped.
-With a frozen backbone the trials share its features, which are computed once.
+Ranges and objective are those of SageMaker's tuning jobs, of `deploy tune`. A trial that is worse than the median of
+the earlier ones after as many epochs is stopped. The same command goes on where a study was stopped. With a frozen
+backbone the trials share its features, which are computed once.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from optuna.trial import Trial
 from tqdm import tqdm
 
 from container.errors import UserError
-from deploy.search_space import DEFAULT_SPACE, Space, as_text, read_space
 from local_test.image import DEFAULT_IMAGE, EngineError, require_image
 from local_test.interrupts import INTERRUPTED, exit_status
 from local_test.train_local import add_channel_options, chosen_channels, pair
 from local_test.tune_report import REPORT_FILE, write_tuning_report
 from local_test.tuning import lock, results
 from local_test.tuning.cores import default_parallel, share_cores
+from local_test.tuning.search_space import DEFAULT_SPACE, Space, as_text, read_space
 from local_test.tuning.study import open_study
 from local_test.tuning.trial_job import Launcher
 from local_test.tuning.tuner import Tuner
@@ -148,7 +148,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add_channel_options(parser)
     parser.add_argument("--run", type=Path, default=Path("runs/tune"), help="folder for the study (default: runs/tune)")
     parser.add_argument("--trials", type=positive, default=20, help="trials in all (default: 20)")
-    parser.add_argument("--space", type=Path, help="TOML file with ranges (default: those of deploy/search_space.py)")
+    parser.add_argument("--space", type=Path, help="TOML file with ranges (default: those of the original project)")
     parser.add_argument(
         "--parallel",
         type=positive,

@@ -16,7 +16,7 @@ from deploy.job.inputs import Inputs
 from deploy.job.jobs import TRAINING, Plan, begin, follow, require_completed
 from deploy.requests.debugger_config import debugger_parts
 from deploy.requests.training_job import training_job_request
-from deploy.search_space import as_text
+from local_test.tuning.search_space import as_text
 
 HELP = "train the final model (AWS: costs money)"
 EXAMPLES = """examples:

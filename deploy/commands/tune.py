@@ -14,7 +14,7 @@ from deploy.job.inputs import Inputs
 from deploy.job.jobs import TUNING, Plan, begin, follow, require_completed
 from deploy.job.results import read_trials, table, write_trials
 from deploy.requests.tuning_job import STRATEGIES, WARM_STARTS, Search, combined, tuning_job_request
-from deploy.search_space import DEFAULT_SPACE, as_text, read_space
+from local_test.tuning.search_space import DEFAULT_SPACE, as_text, read_space
 
 HELP = "search for hyperparameters by a tuning job (AWS: costs money)"
 EXAMPLES = """examples:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.context import Context
-from deploy.search_space import Space
+from local_test.tuning.search_space import Space
 
 FILE = "trials.json"
 STATES = {"Completed": "Completed", "Failed": "Failed", "Stopped": "Stopped"}  # all others are under way

@@ -10,7 +10,7 @@ from deploy.context import Context
 from deploy.errors import DeployError
 from deploy.job.inputs import Inputs
 from deploy.requests.training_job import checkpoint_config, shared_parts
-from deploy.search_space import Categorical, Space
+from local_test.tuning.search_space import Categorical, Continuous, Integer, Space
 
 STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
 WARM_STARTS = ("IdenticalDataAndAlgorithm", "TransferLearning")
@@ -80,7 +80,7 @@ def tuning_config(search: Search) -> dict[str, Any]:
         "Strategy": search.strategy,
         "HyperParameterTuningJobObjective": {"Type": search.space.direction, "MetricName": search.space.objective},
         "ResourceLimits": limits,
-        "ParameterRanges": search.space.to_sagemaker(),
+        "ParameterRanges": parameter_ranges(search.space),
         # Hyperband stops trials by itself, and takes no other.
         "TrainingJobEarlyStoppingType": "Auto" if search.stops_early and not hyperband else "Off",
         "RandomSeed": search.seed,
@@ -90,6 +90,28 @@ def tuning_config(search: Search) -> dict[str, Any]:
             "HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most_epochs(search.space)}
         }
     return config
+
+
+def parameter_ranges(space: Space) -> dict[str, Any]:
+    """What is searched, with every number as text."""
+    return {
+        "IntegerParameterRanges": [_range(item) for item in space.parameters if isinstance(item, Integer)],
+        "ContinuousParameterRanges": [_range(item) for item in space.parameters if isinstance(item, Continuous)],
+        "CategoricalParameterRanges": [
+            {"Name": item.name, "Values": list(item.values)}
+            for item in space.parameters
+            if isinstance(item, Categorical)
+        ],
+    }
+
+
+def _range(item: Integer | Continuous) -> dict[str, str]:
+    return {
+        "Name": item.name,
+        "MinValue": f"{item.low:.10g}",
+        "MaxValue": f"{item.high:.10g}",
+        "ScalingType": item.scaling,
+    }
 
 
 def most_epochs(space: Space) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from deploy.search_space import Space
+from local_test.tuning.search_space import Space
 from local_test.tuning.study import is_logarithmic, name_of
 
 TRIALS_FILE, BEST_LINK = "trials.json", "best"

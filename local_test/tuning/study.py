@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from container.errors import UserError
-from deploy.search_space import Categorical, Continuous, Integer, Parameter, Space
+from local_test.tuning.search_space import Categorical, Continuous, Integer, Parameter, Space
 
 STUDY_FILE = "study.db"
 AUTO_LOG_RATIO = 100  # from low to high, above which "Auto" means logarithmic here

@@ -12,11 +12,11 @@ from optuna.trial import Trial, TrialState
 
 from container import contract
 from container.errors import UserError
-from deploy.search_space import Space
 from local_test.interrupts import listening
 from local_test.opt_ml import lay_out
 from local_test.tuning.cores import Cores
 from local_test.tuning.metric_log import MetricLog
+from local_test.tuning.search_space import Space
 from local_test.tuning.study import name_of, next_trial, num_begun, unfinished_trials
 from local_test.tuning.trial_job import LOG_FILE, Launcher, TrialJob
 

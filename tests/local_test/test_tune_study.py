@@ -18,11 +18,11 @@ import pytest
 from container import contract
 from container.cores import available_cores
 from container.errors import UserError
-from deploy.search_space import Categorical, Continuous, Integer, Space
 from local_test.opt_ml import Run
 from local_test.tuning import lock
 from local_test.tuning.cores import Cores, pinned, share_cores
 from local_test.tuning.results import trials_of
+from local_test.tuning.search_space import Categorical, Continuous, Integer, Space
 from local_test.tuning.study import next_trial, open_study, unfinished_trials
 from local_test.tuning.trial_job import Launcher, end_earlier
 from local_test.tuning.tuner import Tuner

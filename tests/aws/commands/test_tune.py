@@ -38,9 +38,16 @@ def test_a_dry_run_prints_the_original_search_and_asks_nobody(deploy: Deploy, aw
     assert config["HyperParameterTuningJobObjective"] == {"Type": "Minimize", "MetricName": "Average loss"}
     assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 2, "MaxNumberOfTrainingJobs": 8}
     assert (config["Strategy"], config["TrainingJobEarlyStoppingType"]) == ("Bayesian", "Auto")
-    assert config["ParameterRanges"]["ContinuousParameterRanges"] == [
-        {"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.05", "ScalingType": "Logarithmic"}
-    ]
+    assert config["ParameterRanges"] == {
+        "IntegerParameterRanges": [
+            {"Name": "batch_size", "MinValue": "32", "MaxValue": "128", "ScalingType": "Auto"},
+            {"Name": "num_epochs", "MinValue": "5", "MaxValue": "15", "ScalingType": "Auto"},
+        ],
+        "ContinuousParameterRanges": [
+            {"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.05", "ScalingType": "Logarithmic"}
+        ],
+        "CategoricalParameterRanges": [],
+    }
     metrics = request["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
     assert config["HyperParameterTuningJobObjective"]["MetricName"] in {metric["Name"] for metric in metrics}
     assert len(request[f"{NOUN}Name"]) <= 32

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from container.errors import SettingsError
-from deploy.search_space import DEFAULT_SPACE, Categorical, Continuous, Integer, Space, read_space
+from local_test.tuning.search_space import Categorical, Continuous, Integer, Space, read_space
 
 SPACE = """
 objective = "Accuracy"
@@ -39,20 +39,6 @@ def test_a_file_becomes_a_space(tmp_path: Path) -> None:
         direction="Maximize",
         fixed={"image_size": "128", "debugger": "false"},
     )
-
-
-def test_the_default_is_the_original_projects() -> None:
-    assert DEFAULT_SPACE.to_sagemaker() == {
-        "IntegerParameterRanges": [
-            {"Name": "batch_size", "MinValue": "32", "MaxValue": "128", "ScalingType": "Auto"},
-            {"Name": "num_epochs", "MinValue": "5", "MaxValue": "15", "ScalingType": "Auto"},
-        ],
-        "ContinuousParameterRanges": [
-            {"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.05", "ScalingType": "Logarithmic"}
-        ],
-        "CategoricalParameterRanges": [],
-    }
-    assert (DEFAULT_SPACE.objective, DEFAULT_SPACE.direction) == ("Average loss", "Minimize")
 
 
 @pytest.mark.parametrize(

@@ -49,18 +49,6 @@ class Space:
     direction: Direction = "Minimize"
     fixed: dict[str, str] = field(default_factory=dict)  # hyperparameters that every trial gets
 
-    def to_sagemaker(self) -> dict[str, Any]:
-        """ParameterRanges of CreateHyperParameterTuningJob, in which every number is text."""
-        return {
-            "IntegerParameterRanges": [_range(item) for item in self.parameters if isinstance(item, Integer)],
-            "ContinuousParameterRanges": [_range(item) for item in self.parameters if isinstance(item, Continuous)],
-            "CategoricalParameterRanges": [
-                {"Name": item.name, "Values": list(item.values)}
-                for item in self.parameters
-                if isinstance(item, Categorical)
-            ],
-        }
-
 
 # Ranges and objective of the original project; its "Average loss" is the validation loss.
 DEFAULT_SPACE = Space(
@@ -130,15 +118,6 @@ def _values(name: str, values: Any, where: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not values:
         raise SettingsError(f"{where}.values is {values!r}; give a list, such as ['adam', 'sgd'].")
     return tuple(as_text({name: value}, where)[name] for value in values)
-
-
-def _range(item: Integer | Continuous) -> dict[str, str]:
-    return {
-        "Name": item.name,
-        "MinValue": f"{item.low:.10g}",
-        "MaxValue": f"{item.high:.10g}",
-        "ScalingType": item.scaling,
-    }
 
 
 def _table(given: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
