@@ -23,14 +23,14 @@ def test_every_part_of_the_measurement_runs_on_a_cpu_too(tmp_path: Path) -> None
     records = bench_gpu(tmp_path, data, 1, 2, 12, (1, 3), **small)
     names = [record.name for record in records]
     assert names[:2] == ["training step, bfloat16, batch 12, cpu"] * 2
-    assert names[2:] == ["loader, 1 processes", "serving, batch of 1, bf16", "serving, batch of 3, bf16"]
+    assert names[2:] == ["loader, 1 processes", "batch of 1: serving in bf16", "batch of 3: serving in bf16"]
     assert all(record.value > 0 and record.peer_value > 0 for record in records)
     operations, bytes_moved = records[0], records[1]
     assert operations.peer.startswith("floor: operations at ")
     assert bytes_moved.peer.startswith("floor: bytes at ")
     assert operations.ratio is not None
     assert operations.ratio < 1  # nothing is faster than its floor
-    assert [len(own) for own in panels(records).values()] == [2, 2]
+    assert [len(own) for own in panels(records).values()] == [2, 1]  # batches of 3 are not shown
 
 
 def test_training_takes_three_times_the_operations_of_a_forward_pass() -> None:
