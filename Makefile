@@ -16,7 +16,7 @@ BIN := .venv/bin
 UV = $(BIN)/uv pip install $$(test -t 2 || echo --quiet) --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-dev completion data sample test lint build sbom audit train serve invoke serve-test check-contract report debug-report tune push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
+.PHONY: help demo setup setup-dev completion data sample test lint build sbom audit train serve invoke serve-test check-contract report debug-report tune notebook push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ tune: .venv/ready-dev ## search hyperparameters on DATA at home: TRIALS trials i
 	$(BIN)/python -m local_test.tune $(DATA) --run $(if $(filter file,$(origin RUN)),runs/tune,$(RUN)) --trials $(TRIALS) $(PARAMETERS) $(ARGS)
 report: .venv/ready ## a run's data, curves, confusion matrix with its images, mistakes, calibration, as a page; DATA=its images
 	$(BIN)/python -m local_test.report $(RUN) $(if $(filter-out file default,$(origin DATA)),--data $(DATA))
+notebook: .venv/ready-dev ## run notebooks/train_and_deploy.ipynb from start to end and refresh its outputs; NOTEBOOK_MODE=aws costs money
+	rm -rf runs/notebook
+	$(BIN)/python -m notebooks.execute $(ARGS)
 debug-report: .venv/ready ## rules and profile of a past RUN, a folder or s3://bucket/job, as a page; COMPARE=another run
 	$(BIN)/python -m local_test.debug_report $(RUN) $(if $(COMPARE),--compare $(COMPARE))
 

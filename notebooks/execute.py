@@ -1,10 +1,12 @@
 """Run the notebook from start to end in a kernel of its own, and write what its cells show into it: `make notebook`.
 
-A notebook that fails is left as it was, unless --output names another file: then it shows how far it came.
+A notebook that fails is left as it was, unless --output names another file: then it shows how far it came. Outputs of
+the AWS mode, which name an account, always go to another file.
 """
 
 import argparse
 import ast
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +28,7 @@ INJECTED = "injected-parameters"
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     notebook = nbformat.read(options.notebook, as_version=4)
-    output = options.output or options.notebook
+    output = options.output or default_output(options.notebook, os.environ.get("NOTEBOOK_MODE", "local"))
     try:
         inject(notebook, dict(options.parameters))
         execute(notebook, options.folder)
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (CellExecutionError, DeadKernelError) as error:
         print(f"The notebook did not come to its end: {error}", file=sys.stderr)
-        if options.output:
+        if output != options.notebook:
             save(notebook, output)
         return 1
     except KeyboardInterrupt:
@@ -44,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     save(notebook, output)
     print(f"Every cell ran; the outputs are in {output}.")
     return 0
+
+
+def default_output(notebook: Path, mode: str) -> Path:
+    """The notebook itself, which keeps the outputs of the local mode, or a file in runs/."""
+    return notebook if mode == "local" else PROJECT_DIR / "runs" / f"{notebook.stem}-{mode}.ipynb"
 
 
 def inject(notebook: NotebookNode, changes: dict[str, str]) -> None:
@@ -89,13 +96,14 @@ def save(notebook: NotebookNode, path: Path) -> None:
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m notebooks.execute", description=__doc__)
     parser.add_argument("notebook", type=Path, nargs="?", default=NOTEBOOK, help=f"(default: {NOTEBOOK.name})")
-    parser.add_argument("--output", type=Path, help="write here, and leave the notebook as it is")
+    parser.add_argument("--output", type=Path, help="write here (default: into the notebook)")
     parser.add_argument("--folder", type=Path, default=PROJECT_DIR, help="working directory (default: the project's)")
     parser.add_argument(
         "-p", dest="parameters", metavar="NAME=VALUE", type=pair, action="append", default=[],

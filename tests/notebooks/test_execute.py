@@ -42,3 +42,9 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, capsys: pytest.
     shown = nbformat.read(tmp_path / "b.ipynb", as_version=4).cells
     assert shown[1].outputs[0].text == "before\n"
     assert shown[2].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_outputs_of_the_aws_mode_never_go_into_the_notebook() -> None:
+    notebook = Path("notebooks/story.ipynb")
+    assert execute.default_output(notebook, "local") == notebook
+    assert execute.default_output(notebook, "aws") == execute.PROJECT_DIR / "runs" / "story-aws.ipynb"
