@@ -1,7 +1,7 @@
 """gunicorn's threaded worker, with requests gathered before they take a thread, and health checks past all others.
 
-Slow clients cost a descriptor and the bytes they have sent, and no thread; nobody's connection is waited for in the
-loop that accepts others.
+Slow clients cost a descriptor and the bytes they have sent, and no thread. How connections wait and end is in
+worker_loop.py.
 """
 
 import re
@@ -9,46 +9,31 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from gunicorn.http import errors as http_errors
-from gunicorn.workers.gthread import ThreadWorker
 
-from container.serving.connection import NOTHING, READ_BYTES, Connection, DeadlineSocket, StreamedBody, drain
-from container.serving.error_answer import error_answer
-from container.serving.held_bytes import HeldBytes
-from container.serving.json_log import log_event
-from container.serving.memory import resident_bytes
+from container.serving.connection import READ_BYTES, Connection, DeadlineSocket, StreamedBody, drain
 from container.serving.priority import ANSWERING, give_way
 from container.serving.receiving import Incoming, Kind, WholeBody
-from container.serving.settings import ServeSettings
+from container.serving.retirement import Retirement
+from container.serving.worker_loop import LINGER_SECONDS, LoopWorker
 
 SLOWEST_BYTES_PER_SECOND = 100_000  # of a body; on top of `receive_seconds`
 INVOCATION = re.compile(rb"[\r\n]*POST /(?:invocations|models/[^ /]+/invoke)[ ?]")
 LONGEST_TARGET = 2**10  # bytes at the start of a request in which that is looked for
-LINGER_SECONDS = 2.0  # without a word from a client that has its answer, before its connection is closed
-POLL_SECONDS = 0.2  # between looks at what has expired
-MEMORY_CHECK_SECONDS = 1.0
 
 
-class ReceivingWorker(ThreadWorker):
-    """Serves the application of a GunicornServer, whose `settings`, `held`, `metrics` and `retire` it uses."""
-
-    wsgi: Any
+class ReceivingWorker(LoopWorker):
+    """Serves the application of a GunicornServer, of which it also uses `retire` and `has_successor`."""
 
     def init_process(self) -> None:
-        self._settings: ServeSettings = self.app.settings
-        self._held: HeldBytes = self.app.held
-        self._open: set[Connection] = set()  # receiving, or lingering before they are closed
-        self._looked = self._weighed = time.monotonic()
-        self._retired: float | None = None
+        self._retirement = Retirement(self.app.settings.max_worker_mib)
         self._num_answering = 0  # requests in threads, or on their way there; none of them health checks
         self._counting = threading.Lock()
         self._thread = threading.local()  # its `connection` is the one that the thread answers
-        self._num_refused = 0  # that the log has not told yet
         self._pings = ThreadPoolExecutor(1, "ping")
         self._streams = ThreadPoolExecutor(max(2, self.cfg.threads // 8), "stream")
         super().init_process()
@@ -105,9 +90,7 @@ class ReceivingWorker(ThreadWorker):
         if self._is_full and INVOCATION.match(connection.incoming.head + data[:LONGEST_TARGET]):
             # Before its body is read and without a thread: refusing must cost little, or those who are refused cost
             # the others their answers, and health checks their turn.
-            self._num_refused += 1
-            self.app.metrics.count_refusal(429)
-            self._end_with(connection, 429, "overloaded", "This server has all it can do; send the request later.")
+            self._turn_away(connection)
             return
         if not self._held.take(len(data)):
             self._refuse(connection, 429, "overloaded", "This server holds as many requests as it may; send it later.")
@@ -204,118 +187,10 @@ class ReceivingWorker(ThreadWorker):
         wake = partial(self.on_client_socket_readable, connection)
         self.poller.register(connection.sock, selectors.EVENT_READ, wake)
 
-    # Ends of connections that are not gunicorn's.
-
-    def _linger(self, connection: Connection) -> None:
-        # Closed with bytes unread, a connection is reset, and its client may not get to see the answer.
-        try:
-            connection.sock.setblocking(False)
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._drop(connection)
-            return
-        connection.incoming = NOTHING
-        now = time.monotonic()
-        connection.deadline = now + LINGER_SECONDS
-        connection.last_moment = now + self._settings.receive_seconds
-        self._open.add(connection)
-        self._wait_for(connection, self._skip)
-
-    def _skip(self, connection: Connection, _: Any) -> None:
-        try:
-            if connection.sock.recv(READ_BYTES):  # a body that was refused before it was there
-                connection.deadline = min(time.monotonic() + LINGER_SECONDS, connection.last_moment)
-            else:
-                self._drop(connection)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._drop(connection)
-
-    def _refuse(self, connection: Connection, status: int, code: str, message: str) -> None:
-        log_event("request_refused", status=status, error_code=code)
-        self._end_with(connection, status, code, message)
-
-    def _end_with(self, connection: Connection, status: int, code: str, message: str) -> None:
-        self._forget(connection)
-        self._send(connection, error_answer(status, code, message))
-        self._give_back(connection)
-        self._linger(connection)
-
-    def _drop(self, connection: Connection) -> None:
-        self._forget(connection)
-        self._give_back(connection)
-        self.nr_conns -= 1
-        connection.close()
-
-    def _give_back(self, connection: Connection) -> None:
-        self._held.give_back(connection.held)
-        connection.held = 0
-
-    def _send(self, connection: Connection, data: bytes) -> None:
-        try:
-            connection.sock.send(data)  # short enough for the socket's own buffer
-        except OSError:
-            return  # the client has gone; reading will tell
-
-    def _wait_for(self, connection: Connection, act: Callable[[Connection, Any], None]) -> None:
-        if not connection.is_registered:
-            self.poller.register(connection.sock, selectors.EVENT_READ, partial(act, connection))
-            connection.is_registered = True
-
-    def _forget(self, connection: Connection) -> None:
-        self._open.discard(connection)
-        if connection.is_registered:
-            self.poller.unregister(connection.sock)
-            connection.is_registered = False
-
     # The loop.
-
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Also closes idle connections after it was told to stop: gunicorn's own would wait for the next event."""
-        super().wait_for_and_dispatch_events(min(timeout, POLL_SECONDS))
-
-    def murder_pending(self) -> None:
-        """End what has not come in time."""
-        now = time.monotonic()
-        if now - self._looked < POLL_SECONDS:
-            return
-        self._looked = now
-        if self._num_refused:  # one line for all of them: thousands per second may come
-            log_event("requests_refused", status=429, error_code="overloaded", number=self._num_refused)
-            self._num_refused = 0
-        for connection in [connection for connection in self._open if connection.deadline < now]:
-            if connection.incoming.is_begun:
-                self._refuse(connection, 408, "too_slow", "The request did not come in time; send it again.")
-            else:
-                self._drop(connection)
 
     def notify(self) -> None:
         """Tell the master that this worker lives, and end it once its memory is over its bound."""
         super().notify()
-        now = time.monotonic()
-        limit = self._settings.max_worker_mib * 2**20
-        if not limit or now - self._weighed < MEMORY_CHECK_SECONDS:
-            return
-        self._weighed = now
-        if self._retired is None and (resident := resident_bytes()) > limit:
-            log_event("worker_retires", resident_mib=resident // 2**20, limit_mib=self._settings.max_worker_mib)
-            self.app.retire(self)
-            self._retired = now
-        if self._retired is not None and self.app.has_successor(self, now - self._retired):
+        if self._retirement.is_due(self.app, self):
             self.alive = False
-
-    def handle_error(self, request: Any, client: socket.socket, address: Any, error: Exception) -> None:
-        """Answer what cannot be read as a request, in JSON as all other errors."""
-        if not isinstance(error, http_errors.ParseException):
-            super().handle_error(request, client, address, error)
-            return
-        status = {http_errors.LimitRequestHeaders: 431, http_errors.ExpectationFailed: 417}.get(type(error), 400)
-        if isinstance(error, http_errors.UnsupportedTransferCoding):
-            status = 501
-        log_event("request_refused", status=status, error_code="bad_http", reason=str(error)[:200])
-        client.setblocking(False)
-        try:
-            client.send(error_answer(status, "bad_http", f"This is no HTTP request that can be read: {error}."))
-        except OSError:
-            return
