@@ -33,7 +33,9 @@ class Invocations:
         self._settings = settings
         self._held = held
         self._limits = Limits(settings.max_images_per_request, settings.max_image_pixels, settings.max_request_pixels)
-        # One thread is left over, to tell callers that the others are busy.
+        # One thread is left over, to tell callers that the others are busy. gunicorn's worker refuses nearly all of
+        # them before (worker.py, `_is_full`), by a request's first bytes, and counts what waits for a thread, whatever
+        # it is. So it cannot be the only one to count: an address in another spelling passes it and is refused here.
         self._admission = threading.BoundedSemaphore(max(1, settings.threads - 1))
 
     def answer(self, find_predictor: Callable[[], Predictor]) -> Response:

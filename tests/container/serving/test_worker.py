@@ -102,6 +102,8 @@ def test_a_full_server_refuses_before_a_body_has_come_and_takes_it_in_all_the_sa
 ):
     server = start_server(slow_base_dir, SERVE_WORKERS="1", SERVE_THREADS="2")
     server.wait_for_ping(200)
+    # The application knows this address too, and refuses in the thread that is left over.
+    other_spelling = head(len(red_jpeg)).replace(b" /invocations", b" http://x/invocations")
     with ThreadPoolExecutor(1) as callers:
         admitted = callers.submit(server.request, "POST", "/invocations", red_jpeg)
         time.sleep(0.2)
@@ -110,14 +112,18 @@ def test_a_full_server_refuses_before_a_body_has_come_and_takes_it_in_all_the_sa
         assert not admitted.done()
         refused.sendall(bytes(3_000_000))  # as a client does that looks for an answer only then
         refused.close()
+        with open_socket(server, other_spelling + red_jpeg) as sock:
+            late_answer = sock.recv(1000)
+        assert not admitted.done()
         assert admitted.result()[0] == 200
-    assert answer.startswith(b"HTTP/1.1 429 Too Many Requests")
-    assert b"Retry-After: 1" in answer
+    for refusal in (answer, late_answer):
+        assert refusal.upper().startswith(b"HTTP/1.1 429 TOO MANY REQUESTS")
+        assert b"Retry-After: 1" in refusal
     while not (lines := server.events("requests_refused")):
         time.sleep(0.05)
     assert [line["number"] for line in lines] == [1]
     text = server.request("GET", "/metrics")[2].decode()
-    assert 'classifier_requests_total{route="/invocations",status="429"} 1.0' in text
+    assert 'classifier_requests_total{route="/invocations",status="429"} 2.0' in text
 
 
 def test_a_caller_who_asks_again_as_soon_as_answered_finds_a_place(start_server, base_dir, red_jpeg):
