@@ -61,7 +61,7 @@ NAVIGATION = {
         "concepts/*",
     ],
     "Use": ["image", "training", "api", "debugger", "deploy", "hosting", "multi_model", "report", "extend", "extend/*"],
-    "When things go wrong": ["troubleshooting", "faults", "reliability", "security"],
+    "When things go wrong": ["troubleshooting", "troubleshooting/*", "faults", "reliability", "security"],
     "Facts": ["performance", "accuracy", "contract", "supply_chain"],
     "Reference": ["reference", "reference/*"],
 }

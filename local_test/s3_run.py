@@ -58,7 +58,7 @@ def fetch_run(address: str, cache_dir: Path = CACHE_DIR) -> Path:
         raise UserError(f"There are no AWS credentials to read {address} with; run `aws configure` first.") from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        raise UserError(f"{address} cannot be read: {CODES.get(code, code)}.") from error
+        raise UserError(f"{address} cannot be read from S3: {CODES.get(code, code)}.") from error
     except BotoCoreError as error:
         raise UserError(
             f"{address} cannot be read ({error}); check the network and the region, and try again."

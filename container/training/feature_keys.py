@@ -34,8 +34,9 @@ def weights_digest(network: nn.Module) -> str:
 def code_digest() -> str:
     """SHA-256 over the code that turns a file into features: other code makes other features."""
     own = [inspect.getmodule(builder) for builder in OWN_BACKBONES.values()]
-    sources = [*SOURCES, *(module for module in own if module is not None)]
-    return hashlib.sha256("".join(map(inspect.getsource, sources)).encode()).hexdigest()
+    texts = [inspect.getsource(source) for source in SOURCES]
+    texts += [inspect.getsource(module) for module in own if module is not None]
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 @cache

@@ -91,7 +91,7 @@ class TensorRule(Rule):
         try:
             self.parameters[name] = read(text)
         except ValueError as error:
-            raise ValueError(f"{self.rule_name}: {name} is {text!r}; it must be {error}.") from None
+            raise ValueError(f"Rule {self.rule_name}: {name} is {text!r}; it must be {error}.") from None
         return self.parameters[name]
 
     def select(self, collection_names: list[str], tensor_regex: list[str]) -> Selection:
