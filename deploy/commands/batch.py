@@ -22,6 +22,7 @@ from deploy.creation import create_once
 from deploy.data.checksums import fingerprint, read_checksums
 from deploy.data.local_files import LocalFile, list_channels
 from deploy.data.sync import Place, sync
+from deploy.endpoint.image_file import IMAGE_SUFFIXES
 from deploy.errors import DeployError
 from deploy.job.inputs import image_uri
 from deploy.job.jobs import TRANSFORM, Plan, begin, follow, require_completed
@@ -34,7 +35,6 @@ EXAMPLES = """examples:
   python -m deploy batch photos --dry-run
   python -m deploy batch s3://bucket/photos/ --instances 2 --concurrency 8 --keep-going
   python -m deploy batch s3://bucket/chosen.manifest"""
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 RUNS = Path("runs/batch")
 DIGITS = 12  # of the fingerprint, in the name of the folder in S3
 
@@ -96,10 +96,10 @@ def plan(context: Context, model_name: str, input_s3_uri: str, data: str) -> Pla
 def upload(context: Context) -> tuple[str, str]:
     """Address and fingerprint of the folder's pictures, which lie in S3 then: the same pictures at the same place."""
     found = list_channels({"batch": Path(context.options.input)})
-    taken = [file for file in found if file.path.suffix.lower() in SUFFIXES]
+    taken = [file for file in found if file.path.suffix.lower() in IMAGE_SUFFIXES]
     if not taken:
         raise DeployError(
-            f"{context.options.input} holds no pictures ({', '.join(sorted(SUFFIXES))}); give a folder that does."
+            f"{context.options.input} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}); give a folder that does."
         )
     if len(taken) < len(found):
         print(f"{len(found) - len(taken)} files that are no pictures stay here.", file=sys.stderr)

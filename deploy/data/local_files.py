@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from container.data.channel_files import IGNORED_FILES  # what is uploaded is what is trained on
 from deploy.errors import DeployError
 
-# As training ignores them (container/data/channels.py), so that what is uploaded is what is trained on.
-IGNORED_FILES = ("Thumbs.db", "desktop.ini")
 KEY_LIMIT = 900  # bytes; S3 allows 1024, of which the project's folder takes some
 
 

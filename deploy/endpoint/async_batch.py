@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy.context import Context
-from deploy.endpoint.image_file import OTHER, read_image
+from deploy.endpoint.image_file import IMAGE_SUFFIXES, OTHER, read_image
 from deploy.endpoint.queued import QueuedRequest, RefusedError, fetch, submit, submit_image
 from deploy.errors import DeployError
 from deploy.stored import split_s3_uri
 
 JOURNAL = "submitted.json"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,14 @@ def find_inputs(context: Context, place: str) -> list[Input]:
     """The images of a folder or below an S3 address, by name. Raises DeployError if there are none."""
     found = _in_s3(context, place) if place.startswith("s3://") else _in_folder(Path(place))
     if not found and not context.aws.dry_run:
-        raise DeployError(f"{place} holds no images ({', '.join(sorted(SUFFIXES))}); give a folder that does.")
+        raise DeployError(f"{place} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}); give a folder that does.")
     return found
 
 
 def _in_folder(folder: Path) -> list[Input]:
     if not folder.is_dir():
         raise DeployError(f"{folder} is no folder; give a folder of images, or an s3:// address.")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     return [Input(path.relative_to(folder).as_posix(), path=path) for path in paths]
 
 
@@ -43,7 +42,7 @@ def _in_s3(context: Context, address: str) -> list[Input]:
     return [
         Input(key.removeprefix(prefix).lstrip("/") or Path(key).name, address=f"s3://{bucket}/{key}")
         for key in sorted(keys)
-        if Path(key).suffix.lower() in SUFFIXES
+        if Path(key).suffix.lower() in IMAGE_SUFFIXES
     ]
 
 

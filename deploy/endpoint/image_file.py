@@ -7,6 +7,8 @@ from pathlib import Path
 from deploy.errors import DeployError
 
 SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+# Which files of a folder are images: more than the server reads, as it may be taught more, or tells what is wrong.
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 OTHER = "application/x-image"  # the server looks for itself
 
 

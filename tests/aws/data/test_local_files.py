@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from container.data import channel_files
-from deploy.data.local_files import IGNORED_FILES, count_by_channel, list_channels
+from deploy.data.local_files import count_by_channel, list_channels
 from deploy.errors import DeployError
 
 
@@ -49,7 +48,6 @@ def test_hidden_files_and_what_desktops_leave_stay_at_home(train: Path) -> None:
     for name in (".DS_Store", "a/.hidden.jpg", ".git/config", "a/.ipynb_checkpoints/1.jpg", "a/Thumbs.db"):
         put(train / name)
     assert names(train) == ["train/a/1.jpg"]
-    assert IGNORED_FILES == channel_files.IGNORED_FILES
 
 
 def test_links_are_followed_to_files_and_folders(train: Path) -> None:
