@@ -32,19 +32,6 @@ def test_drawing_ends_with_one_sentence_and_goes_on_from_there(tmp_path: Path, w
     assert 0 < drawn < 1000
 
 
-def test_hostile_bodies_are_given_up(tmp_path: Path) -> None:
-    terminal = start("tests.hostile", "--jobs", "2")
-    try:
-        terminal.wait_for(r"bodies: +\d+%.*[1-9]\d*/\d+")
-        terminal.press_ctrl_c()
-        assert terminal.end() == 130
-        assert terminal.running() == []
-    finally:
-        terminal.kill()
-    assert terminal.shown.rstrip().endswith("Stopped; nothing is left running.")
-    assert "Traceback" not in terminal.shown
-
-
 STUBBORN = """
 import sys
 from local_test.started import Started, follow
@@ -61,6 +48,27 @@ def test_a_second_ctrl_c_kills_what_does_not_obey() -> None:
         terminal.wait_for("press Ctrl-C again to end at once")
         assert len(terminal.running()) == 2
         terminal.press_ctrl_c()
+        assert terminal.end(20) == 130
+        assert terminal.running() == []
+    finally:
+        terminal.kill()
+
+
+OBEDIENT = """
+import sys
+from local_test.interrupts import exit_status
+from local_test.started import Started, follow
+job = "import time; print('at work', flush=True); time.sleep(60)"
+sys.exit(exit_status(lambda: follow(lambda: Started([sys.executable, "-c", job]), grace_seconds=60)))
+"""
+
+
+def test_a_terminal_that_is_closed_ends_all_that_ran_in_it() -> None:
+    terminal = Terminal([sys.executable, "-c", OBEDIENT])
+    try:
+        terminal.wait_for("at work")
+        terminal.close()
+        terminal.process.send_signal(signal.SIGHUP)  # the shell tells its jobs, too
         assert terminal.end(20) == 130
         assert terminal.running() == []
     finally:
