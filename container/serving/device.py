@@ -9,8 +9,6 @@ from torch import Tensor
 from container.model.artifact import Artifact
 from container.serving.batcher import Run
 
-DEVICES = ("auto", "cpu", "cuda")
-
 
 def choose_device(wanted: str) -> str:
     """`cpu` or `cuda`; for `auto` the GPU where there is one. CUDA is not initialised: this process may still fork."""

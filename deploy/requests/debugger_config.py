@@ -18,7 +18,6 @@ EVAL_INTERVAL = 10
 RULE_INSTANCE, RULE_VOLUME_GB = "ml.t3.medium", 10
 # Rules of the original project, by the platform's names and with its own limits.
 PLATFORM_RULES = ("LossNotDecreasing", "VanishingGradient", "Overfit", "Overtraining", "PoorWeightInitialization")
-PLATFORM_COLLECTIONS = ("losses", "gradients", "weights", "relu_input")
 
 
 def debugger_parts(

@@ -14,7 +14,6 @@ MAIN = "main"
 CANDIDATE = "candidate"
 START_SECONDS = 600  # for the first answer of /ping, and as many to fetch the model
 BAKE_SECONDS = 120  # that the old instances stay after the last of the traffic has left them
-INVOCATION_SECONDS = 900  # SageMaker's own limit of one asynchronous request
 ASYNC_CONCURRENCY = 4  # requests that an instance of an asynchronous endpoint works on at a time
 # What another model in a config leaves as it is.
 KEPT = ("DataCaptureConfig", "AsyncInferenceConfig")

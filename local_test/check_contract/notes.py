@@ -18,7 +18,6 @@ LOCAL_MODE = "tests/image/test_sdk_local_mode.py"
 LAUNCH = "tests/container/training/test_launch.py"
 RESUME = "tests/container/training/test_resume.py"
 ENTRYPOINT = "tests/container/test_entrypoint.py"
-DEPLOY = "tests/aws/test_story.py"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from container.debugger.report import units
 from container.debugger.report.frame import WIDTH, Frame
 from container.debugger.report.thin import Series
 
-BINS = 15  # as in container/training/calibration.py, which cannot be imported without torch
+BINS = 15  # as in container/training/calibration.py; nothing outside the image may import training
 BAR = Markup('<rect class="bar {}" x="{:g}" y="{:g}" width="{:g}" height="{:g}"><title>{}</title></rect>')
 
 

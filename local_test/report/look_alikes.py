@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from local_test.report.pictures import Picture
+from local_test.report.pictures import SPLITS, Picture
 
 BAND_BITS, BANDS = 16, 4
 MASKS = (0, *(1 << bit for bit in range(BAND_BITS)))
@@ -24,7 +24,7 @@ LEAST_CORRELATION = 0.99
 PLAIN = 3.0  # of 255: colours that deviate less are a blank picture, which is like any other
 MOST_COMPARISONS = 50_000_000  # some seconds; beyond, plain pictures that share a band with thousands are left out
 CHUNK, COMPARED = 1_000_000, 20_000  # pairs held at a time: of bits, and of colours
-ORDER = ("train", "valid", "test")
+ORDER = tuple(SPLITS)
 NEXT_TO = {"valid": ("train",), "test": ("train", "valid")}  # where look-alikes of a split are a leak, worst first
 
 Array = NDArray[Any]

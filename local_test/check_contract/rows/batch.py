@@ -138,9 +138,7 @@ results = only_on_aws(
 )
 
 
-def line_for_line(
-    lab: Lab, join: Callable[[tuple[bytes, ...]], bytes], how: str, extras: tuple[int, ...] = (0,)
-) -> Outcome:
+def line_for_line(lab: Lab, join: Join, how: str, extras: tuple[int, ...] = (0,)) -> Outcome:
     """Whether the answer to the joined records has a line for each, and as many more as one of `extras`."""
     given = lab.subject.lines
     if given is None:

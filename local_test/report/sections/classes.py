@@ -8,7 +8,8 @@ from container.debugger.report import units
 from container.debugger.report.page import Note, Section, Table, sortable
 from local_test.report.content import Content
 from local_test.report.names import written
-from local_test.report.sections.data_set import SPLITS, counts
+from local_test.report.pictures import SPLITS
+from local_test.report.sections.data_set import counts
 
 
 def classes_section(content: Content) -> Section:

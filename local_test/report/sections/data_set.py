@@ -14,9 +14,8 @@ from local_test.report.drawings import class_sizes
 from local_test.report.fragments import fragment
 from local_test.report.look_alikes import MOST_BITS, LookAlike
 from local_test.report.names import short, written
-from local_test.report.pictures import Picture
+from local_test.report.pictures import SPLITS, Picture
 
-SPLITS = ("train", "valid", "test")
 ABSENT = (
     "The images are not at hand: a job in a container has them mounted only while it runs. "
     "Give their folder: make report RUN=… DATA=folder."
