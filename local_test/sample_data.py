@@ -23,7 +23,8 @@ from tqdm import tqdm
 
 from container.errors import UserError
 from local_test.interrupts import deaf_children, exit_status
-from local_test.sample_pictures import CLASSES, photograph
+from local_test.sample_coats import CLASSES
+from local_test.sample_pictures import photograph
 
 MARKER_FILE = "sample_data.json"  # the parameters that a folder was made with, and whether it is complete
 RECIPE = 1  # raise it when the drawing changes, so that older folders are not taken for this one's

@@ -12,8 +12,9 @@ from PIL import Image
 
 from container.data.decode import decode_image
 from container.errors import UserError
+from local_test.sample_coats import CLASSES
 from local_test.sample_data import MARKER_FILE, ORIENTATION_TAG, SampleSettings, contact_sheet, make_sample_data
-from local_test.sample_pictures import CLASSES, LONGEST, SHORTEST
+from local_test.sample_pictures import LONGEST, SHORTEST
 
 SMALL = SampleSettings(seed=3, train_per_class=4, valid_per_class=1, test_per_class=1)
 COUNTS = ("train_per_class", "valid_per_class", "test_per_class")
