@@ -6,6 +6,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+from container.data.image_file.formats import FORMATS, format_names
 from container.serving.demo.run_files import REPORTS, report_path, sample_paths
 
 FOLDER = Path(__file__).parent
@@ -24,6 +25,8 @@ def page(root: Path) -> tuple[str, str]:
 def _frame() -> tuple[str, str]:
     style, script = ((FOLDER / name).read_text() for name in ("style.css", "page.js"))
     document = (FOLDER / "page.html").read_text()
+    content_types = ",".join(known.content_types[0] for known in FORMATS)
+    document = document.replace("CONTENT_TYPES", content_types).replace("FORMATS", format_names())
     document = document.replace("/* STYLE */", style).replace("/* SCRIPT */", script)
     policy = "; ".join(
         [
