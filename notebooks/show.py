@@ -25,14 +25,15 @@ from local_test.tuning.search_space import Categorical, read_space
 BLUE, ORANGE, GREY = "#2b66c9", "#d9730d", "#7a848d"  # --tone-1, 2 and 8 of the pages' style sheet
 WIDTH = 900  # pixels of the widest picture
 SHEET_HEIGHT = 1100  # pixels of the sample grid before it is made smaller: all of 20 classes, the first of 133
-REPORT_HEIGHT = 1500  # pixels of the report's top, before it is made smaller
+REPORT_HEIGHT = 1150  # pixels of the report's top, before it is made smaller
 
 
 def sample_grid(data: Path) -> Picture:
     """Four pictures of each class."""
     channels = find_channels(data)
     sheet = contact_sheet(channels.get("test") or channels["train"])
-    return as_photo(sheet.crop((0, 0, sheet.width, min(sheet.height, SHEET_HEIGHT))))
+    sheet = sheet.crop((0, 0, sheet.width, min(sheet.height, SHEET_HEIGHT)))
+    return as_photo(sheet, "Four pictures of each class, under its name")
 
 
 def channels_table(data: Path) -> pandas.DataFrame:
@@ -104,13 +105,13 @@ def trials_plot(trials: dict[str, Any]) -> Picture:
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel(trials["objective"])
     figure.suptitle("Every trial by its hyperparameters; the best in orange", fontsize=11)
-    return as_chart(figure)
+    return as_chart(figure, f"{trials['objective']} of every trial over {', '.join(names)}")
 
 
 def job_picture(run: Path, name: str) -> Picture:
     """A picture that a job has drawn: curves.png or confusion_matrix.png."""
     with Image.open(run / "output" / "data" / name) as image:
-        return as_png(image)
+        return as_png(image, Path(name).stem.replace("_", " ") + " of the final model")
 
 
 def accuracies(run: Path) -> pandas.DataFrame:
@@ -145,7 +146,9 @@ def rules_table(run: Path) -> HTML:
     rows = [(each.rule, each.kind, WORDS.get(each.status, each.status), each.message) for each in ranked(verdicts)]
     with pandas.option_context("display.max_colwidth", None):  # whole sentences
         table = pandas.DataFrame(rows, columns=["rule", "looks at", "verdict", "why"]).to_html(index=False)
-    return HTML(table.replace("<td>", '<td style="text-align: left">').replace("right", "left"))
+    for cell in ("th", "td"):  # sentences, which notebooks would set flush right like numbers
+        table = table.replace(f"<{cell}>", f'<{cell} style="text-align: left">')
+    return HTML(table)
 
 
 def page_picture(page: Path, picture: Path) -> Picture | str:
@@ -155,10 +158,11 @@ def page_picture(page: Path, picture: Path) -> Picture | str:
     except UserError as error:
         return f"{error} The page: {page}"
     with Image.open(picture) as image:
-        return as_png(image.crop((0, 0, image.width, min(image.height, REPORT_HEIGHT))))
+        top = image.crop((0, 0, image.width, min(image.height, REPORT_HEIGHT)))
+        return as_png(top, "The top of the page: how many rules found issues, what to do first, and what each says")
 
 
-def side_by_side(*pictures: bytes | Path, height: int = 260) -> Picture:
+def side_by_side(*pictures: bytes | Path, alt: str, height: int = 260) -> Picture:
     """Pictures of one height in a row, as they are seen: turned as their files say."""
     images = []
     for picture in pictures:
@@ -170,29 +174,30 @@ def side_by_side(*pictures: bytes | Path, height: int = 260) -> Picture:
     for image in images:
         row.paste(image, (left, 0))
         left += image.width + 12
-    return as_photo(row)
+    return as_photo(row, alt)
 
 
-def as_photo(image: Image.Image) -> Picture:
-    return _encoded(image.convert("RGB"), "jpeg", quality=80)
+def as_photo(image: Image.Image, alt: str) -> Picture:
+    return _encoded(image.convert("RGB"), "jpeg", alt, quality=80)
 
 
-def as_png(image: Image.Image) -> Picture:
+def as_png(image: Image.Image, alt: str) -> Picture:
     # Drawings have few colours: a palette makes them a third as large, and nobody sees it.
-    return _encoded(image.convert("RGB"), "png", colours=128, optimize=True)
+    return _encoded(image.convert("RGB"), "png", alt, colours=128, optimize=True)
 
 
-def as_chart(figure: Figure) -> Picture:
+def as_chart(figure: Figure, alt: str) -> Picture:
     file = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(file, dpi=110)
     with Image.open(file) as image:
-        return as_png(image)
+        return as_png(image, alt)
 
 
-def _encoded(image: Image.Image, kind: str, *, colours: int = 0, **options: Any) -> Picture:
+def _encoded(image: Image.Image, kind: str, alt: str, *, colours: int = 0, **options: Any) -> Picture:
+    """`alt` is what is read to whoever cannot see it."""
     if image.width > WIDTH:
         image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     (image.quantize(colours) if colours else image).save(file, kind, **options)
-    return Picture(data=file.getvalue(), format=kind, width=image.width)
+    return Picture(data=file.getvalue(), format=kind, width=image.width, alt=alt)

@@ -57,6 +57,7 @@ def test_every_picture_of_the_story_is_in_it(notebook: NotebookNode) -> None:
                 if kind.startswith("image/"):
                     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
                         assert image.width <= MAX_WIDTH
+                    assert output.metadata[kind]["alt"]
                     found[cell.id] = found.get(cell.id, 0) + 1
     assert found == {
         "sample": 1, "tune-plot": 1, "curves": 1, "confusion": 1, "report": 1, "why": 3
