@@ -6,23 +6,27 @@ the AWS mode, which name an account, always go to another file.
 
 import argparse
 import ast
+import asyncio
 import os
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from container.errors import SettingsError, UserError
-from local_test.interrupts import INTERRUPTED
+from local_test.interrupts import exit_status
 from local_test.train_local import pair
 
 PROJECT_DIR = Path(__file__).parents[1]
 NOTEBOOK = Path(__file__).parent / "train_and_deploy.ipynb"
 PARAMETERS = "parameters"  # tag of the cell whose values -p changes, as papermill has it
 INJECTED = "injected-parameters"
+INTERRUPT_SECONDS = 15  # for a cell to end after Ctrl-C, until it is told again
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,9 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
         if output != options.notebook:
             save(notebook, output)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped; nothing is left running, and the notebook is as it was.", file=sys.stderr)
-        return INTERRUPTED
     save(notebook, output)
     print(f"Every cell ran; the outputs are in {output}.")
     return 0
@@ -86,7 +87,22 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         coalesce_streams=True,
     )
     client.create_kernel_manager().transport_encryption = "required"  # the connection is open to all of this machine
-    client.execute()
+    # In a thread, as nbclient would answer Ctrl-C by ending the kernel, before what the cell has started is stopped.
+    with ThreadPoolExecutor(1) as pool:
+        execution = pool.submit(client.execute)
+        try:
+            execution.result()
+        except KeyboardInterrupt:
+            interrupt(client, execution)
+            raise
+
+
+def interrupt(client: NotebookClient, execution: Future[NotebookNode]) -> None:
+    """Have the cell that runs end as Jupyter's stop button ends it, which also ends the notebook and its kernel."""
+    while not execution.done():
+        if client.km is not None and client.km.has_kernel:
+            asyncio.run(ensure_async(client.km.interrupt_kernel()))
+        wait([execution], INTERRUPT_SECONDS)
 
 
 def save(notebook: NotebookNode, path: Path) -> None:
@@ -113,4 +129,4 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))
