@@ -90,4 +90,4 @@ def test_the_sdks_hosts_are_stopped_and_their_network_removed(image: str, data_d
     assert status == 130, shown
     assert shown.rstrip().endswith("Stopped; nothing is left running.")
     assert containers() == []
-    assert networks() == before
+    assert networks() <= before  # one of an earlier test may be going meanwhile
