@@ -59,6 +59,7 @@ def execute(folder: Path, *arguments: object, notebook: Path = NOTEBOOK, **varia
         command(folder, *arguments, notebook=notebook),
         cwd=PROJECT_DIR, env=environ(**variables), capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert (folder / "executed.ipynb").is_file(), done.stdout + done.stderr  # it did not even begin
     written = nbformat.read(folder / "executed.ipynb", as_version=4)
     return Executed(done.returncode, done.stdout + done.stderr, written, folder)
 
