@@ -77,7 +77,10 @@ def literal(text: str) -> object:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run every cell with `folder` as working directory; outputs and their order are kept in the notebook."""
+    """Run every cell with `folder` as working directory; what they show takes the place of earlier outputs."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
         notebook,
         timeout=None,  # a job on AWS takes its time
