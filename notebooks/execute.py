@@ -92,7 +92,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     client.create_kernel_manager().transport_encryption = "required"  # the connection is open to all of this machine
     # In a thread, as nbclient would answer Ctrl-C by ending the kernel, before what the cell has started is stopped.
     with ThreadPoolExecutor(1) as pool:
-        execution = pool.submit(client.execute)
+        execution = pool.submit(lambda: asyncio.run(client.async_execute()))
         try:
             execution.result()
         except KeyboardInterrupt:
