@@ -150,16 +150,17 @@ def test_a_cell_that_fails_or_is_interrupted_leaves_no_server(executed: Executed
 def test_ctrl_c_ends_everything_and_leaves_the_notebook_as_it_was(executed: Executed, tmp_path: Path) -> None:
     port = free_port()
     story = story_that_fails(port)
-    story.cells = [*story.cells[:3], nbformat.v4.new_code_cell("import time\ntime.sleep(600)")]
+    story.cells = [*story.cells[:3], nbformat.v4.new_code_cell("import time\nPath('busy').touch()\ntime.sleep(600)")]
     nbformat.write(story, tmp_path / "long.ipynb")
     runs = executed.folder / "runs/notebook"
     running = subprocess.Popen(
         command(tmp_path, "-p", f"PORT={port}", "-p", f"RUNS={runs}", notebook=tmp_path / "long.ipynb"),
         cwd=PROJECT_DIR, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    while not is_answered(port):
+    while not (tmp_path / "busy").exists():
         assert running.poll() is None, running.communicate()[0]
         time.sleep(0.1)
+    assert is_answered(port)
     running.send_signal(signal.SIGINT)
     said, _ = running.communicate(timeout=120)
     assert running.returncode == 130, said
