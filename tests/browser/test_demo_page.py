@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from container.model.artifact import save_artifact
 from container.model.network import Network
 from container.model.preprocess import Preprocess
 from container.serving.demo.run_files import REPORTS, SAMPLES_DIR
-from local_test.browser import find_browser
 from tests.browser.dropping import drop
+from tests.chromium import chromium
 from tests.container.serving.running_server import RunningServer
 from tests.job_folder import write_picture
 
@@ -66,10 +66,8 @@ def leave_reports_and_samples(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-quic"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from local_test.browser import find_browser
 from local_test.serve_local import free_port
 from tests.browser.dropping import drop
+from tests.chromium import chromium
 from tests.job_folder import FAST, write_data_set
 from tests.terminal import Terminal
 
@@ -37,8 +37,7 @@ def demo(data_dir: Path, tmp_path: Path) -> Iterator[Terminal]:
 
 def test_its_page_answers_a_dropped_picture_until_ctrl_c(demo: Terminal, data_dir: Path, tmp_path: Path) -> None:
     url = demo.wait_for(READY)[1]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-quic"])
+    with chromium() as browser:
         page = browser.new_page()
         page.goto(url)
         drop(page, next((data_dir / "test" / "001.Red").iterdir()))
@@ -48,7 +47,6 @@ def test_its_page_answers_a_dropped_picture_until_ctrl_c(demo: Terminal, data_di
         page.get_by_role("button", name="002.Green", exact=True).click()
         expect(page.locator("article .name").first).to_have_text("002.Green.jpg")
         expect(page.locator("article .bars button")).to_have_count(6)
-        browser.close()
     assert len(demo.running()) > 1
     demo.press_ctrl_c()
     assert demo.end() == 0
