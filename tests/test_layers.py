@@ -24,6 +24,7 @@ LAYERS = (
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
+    "training.whole_file",
     "training.workers", "training.memory", "training.failure", "training.metrics", "training.checkpoint",
     "training.calibration", "training.optimization", "training.distributed", "training.splits", "training.loop",
     "training.progress",

@@ -12,6 +12,7 @@ from torch import Tensor
 from container import contract
 from container.data.channels import Channel
 from container.training.calibration import confidence
+from container.training.whole_file import whole_file
 
 # `path` is below input/data and begins with a channel's name: valid images may be part of the channel train.
 PREDICTION_COLUMNS = ("split", "path", "class", "predicted", "probability", "true_probability", "uncalibrated")
@@ -68,13 +69,10 @@ def _below(data_dir: Path, path: Path) -> str:
 @contextmanager
 def _table(path: Path, columns: tuple[str, ...]) -> Iterator[Any]:
     """A CSV file that is there whole or not at all. Names of files need not be text: their bytes are kept."""
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = csv.writer(file)
-            rows.writerow(columns)
-            yield rows
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with (
+        whole_file(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        rows = csv.writer(file)
+        rows.writerow(columns)
+        yield rows

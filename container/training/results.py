@@ -9,6 +9,7 @@ from torch import Tensor
 
 from container import contract
 from container.training.metrics import Tally
+from container.training.whole_file import whole_file
 
 LABELLED_CLASSES = 40  # more class names than this cannot be read on a confusion matrix
 
@@ -33,16 +34,10 @@ def write_plots(folder: Path, summary: dict[str, Any], class_names: list[str], t
 
 
 def write_metrics(folder: Path, summary: dict[str, Any]) -> None:
-    """Write metrics.json alone, at once: a reader sees the old file or the whole new one."""
+    """Write metrics.json alone, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / contract.METRICS_FILE
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(json.dumps(summary, indent=2) + "\n")
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole_file(folder / contract.METRICS_FILE) as path:
+        path.write_text(json.dumps(summary, indent=2) + "\n")
 
 
 def plot_curves(path: Path, history: list[dict[str, float]]) -> None:
