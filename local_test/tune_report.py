@@ -1,17 +1,14 @@
 """The trials of a search for hyperparameters as one page that needs no network and no other file."""
 
 import argparse
-import base64
-import hashlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from container.debugger.report.render import TEMPLATES_DIR
+from container.debugger.report.render import TEMPLATES_DIR, content_policy, templates
 from local_test.tuning.page_parts import tuning_page
 
 REPORT_FILE = "tuning-report.html"
@@ -34,26 +31,15 @@ def write_tuning_report(trials: dict[str, Any], path: Path) -> Path:
 
 def render(trials: dict[str, Any], title: str) -> str:
     """The page's HTML. Its look is that of the debugger's report, whose style sheet and script it takes along."""
-    environment = Environment(
-        loader=FileSystemLoader(OWN_TEMPLATES_DIR),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = (TEMPLATES_DIR / "report.css").read_text() + (OWN_TEMPLATES_DIR / "tuning.css").read_text()
     script = (TEMPLATES_DIR / "report.js").read_text() + (TEMPLATES_DIR / "sortable.js").read_text()
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
-    return environment.get_template("tuning.html").render(
+    template = templates(OWN_TEMPLATES_DIR).get_template("tuning.html")
+    return template.render(
         page=tuning_page(trials, title),
-        policy=policy,
+        policy=content_policy(style, script),
         style=Markup(style),  # noqa: S704  our own files
         script=Markup(script),  # noqa: S704
     )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from container.errors import UserError
-from local_test.browser import save_png
-from local_test.debug_report import find_run, write
+from local_test.debug_report import exported, find_run, write
 from local_test.interrupts import exit_status
 from local_test.report.content import gather
 from local_test.report.page import render
@@ -24,10 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = options.out or root / PAGE_FILE
         content = gather(root, options.run.rstrip("/").rpartition("/")[2] or "run", options.data)
         write(page, render(content, page))
-        written = [page]
-        if options.png:
-            save_png(page, page.with_suffix(".png"))
-            written.append(page.with_suffix(".png"))
+        written = [page, *exported(page, pdf=False, png=options.png)]
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

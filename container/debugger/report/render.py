@@ -64,28 +64,37 @@ def render_page(page: Page, *, style: str = "", script: str = "", data: object =
     `style` and `script` come after those of every page, `data` is JSON for the script. With `has_images` the policy
     lets in pictures that are part of the page.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES_DIR),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(TEMPLATES_DIR)
     style = (TEMPLATES_DIR / "report.css").read_text() + style
     script = (TEMPLATES_DIR / "report.js").read_text() + script
-    images = " img-src data:;" if has_images else ""
-    policy = f"default-src 'none';{images} style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
     environment.filters["breakable"] = _breakable
     template = environment.get_template("page.html")
     # Within a script no text can end it, and nothing is an entity.
     text = "" if data is None else json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return template.render(
         page=page,
-        policy=policy,
+        policy=content_policy(style, script, has_images=has_images),
         style=Markup(style),  # noqa: S704  our own files
         script=Markup(script),  # noqa: S704
         data=Markup(text),  # noqa: S704
     )
+
+
+def templates(folder: Path) -> Environment:
+    """The templates in a folder; every text that they are given is escaped, and one that is missing is an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def content_policy(style: str, script: str, *, has_images: bool = False) -> str:
+    """Lets in this style and this script, by their hashes, and with `has_images` pictures that are part of the page."""
+    images = " img-src data:;" if has_images else ""
+    return f"default-src 'none';{images} style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
 
 
 def _breakable(name: str) -> Markup:
