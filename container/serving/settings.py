@@ -192,8 +192,8 @@ def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
 
 
 def _share_gpu(settings: ServeSettings, cores: int) -> ServeSettings:
-    # The GPU waits for Python: one process, whose code runs on one core, serves 300 to 400 requests/s whatever the GPU,
-    # 8 serve 1170 (docs/performance.md). Each takes CUDA's own half a gigabyte of the GPU's memory, so not without end.
+    # The GPU waits for Python: one process, whose code runs on one core, serves 230 to 400 requests/s whatever the GPU,
+    # 8 up to 1170 (docs/performance.md). Each holds the network and CUDA's context in the GPU's memory once more.
     workers = settings.workers or min(MOST_GPU_WORKERS, max(1, cores // CORES_PER_GPU_WORKER))
     return replace(
         settings,
