@@ -13,13 +13,14 @@ from tests.job_folder import FAST, write_data_set
 
 CHOSEN = {**FAST, "fine_tune": "head", "augment": "basic", "cached_views": "2"}
 FIXED = [f"-p{name}={value}" for name, value in CHOSEN.items() if name not in ("learning_rate", "num_epochs")]
+# Two epochs at most, so that no trial is pruned: none is before its second epoch, and none in its last.
 RANGES = """
 [ranges.learning_rate]
 low = 1e-4
 high = 1e-2
 [ranges.num_epochs]
-low = 3
-high = 4
+low = 1
+high = 2
 """
 EVERY_VIEW = Counter(["train, view 1 of 2", "train, view 2 of 2", "valid", "test"])
 
