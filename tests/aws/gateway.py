@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
@@ -294,7 +294,7 @@ def _pattern(route: str) -> str:
 @cache
 def rest_operations(service: str, method: str) -> list[tuple[str, frozenset[str], str]]:
     """(path, names in the query, operation) of every operation with this HTTP method, the most specific first."""
-    model = botocore.session.get_session().get_service_model(service)
+    model = service_model(service)
     found = []
     for name in model.operation_names:
         http_trait = model.operation_model(name).http
@@ -309,4 +309,10 @@ def rest_operations(service: str, method: str) -> list[tuple[str, frozenset[str]
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
-    return botocore.session.get_session().get_service_model(service).operation_model(operation)
+    return service_model(service).operation_model(operation)
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """Read once: botocore's file on SageMaker has millions of characters."""
+    return botocore.session.get_session().get_service_model(service)
