@@ -33,6 +33,7 @@ HYPERPARAMETERS = {
     "image_size": "64",
     "batch_size": "16",
     "augment": "basic",
+    "precisions": "fp32",  # what follows training is not measured
 }
 # What the platform's own rules ask for, in full: every weight, bias and gradient of the network.
 COLLECTIONS = ("losses", "weights", "biases", "gradients")

@@ -1,6 +1,7 @@
 """The part on layouts: which are measured, and a real server that is given one core of several."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bench import layouts
 from bench.layouts import AUTOMATIC, Case, bench_layouts, cases, cpu_layouts, on_the_other_cores, records_of
 from bench.layouts_chart import draw_layouts
 from container.serving.settings import ServeSettings
+from tests.conftest import TrainedJob
 
 
 def test_a_layout_uses_the_cores_that_it_is_given() -> None:
@@ -36,7 +38,13 @@ def test_the_automatic_layout_is_compared_with_each_other_one(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core cannot be shared out")
-def test_a_real_server_is_measured_on_its_own_core(tmp_path: Path) -> None:
+def test_a_real_server_is_measured_on_its_own_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_job: TrainedJob
+) -> None:
+    def lay_out_model(_module: str, base_dir: str, _plain: str) -> None:  # ResNet-18 takes half a minute to calibrate
+        shutil.copytree(trained_job.folder.base_dir / "model", Path(base_dir) / "model")
+
+    monkeypatch.setattr(layouts, "run_module", lay_out_model)
     before = os.sched_getaffinity(0)
     layout = {"SERVE_DEVICE": "cpu", "SERVE_PRECISION": "fp32"}
     case = Case(name="fp32 on 1 core", cores=1, layouts={AUTOMATIC: layout, "same": layout}, concurrencies=(2,))

@@ -16,7 +16,7 @@ from bench.training import NUM_CLASSES, OURS, PLAIN, contenders, make_weights, p
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    return write_class_folders(tmp_path / "data", NUM_CLASSES, train=4, valid=1)
+    return write_class_folders(tmp_path / "data", NUM_CLASSES, train=1, valid=1)
 
 
 @pytest.fixture

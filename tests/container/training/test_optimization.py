@@ -1,8 +1,9 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from container.errors import SettingsError
 from container.training.optimization import (
@@ -98,3 +99,22 @@ def test_precision_on_a_cpu(name: str, expected: torch.dtype) -> None:
 def test_fp16_needs_a_gpu() -> None:
     with pytest.raises(SettingsError, match="mixed_precision is 'fp16', which needs a GPU; use bf16, no or auto here"):
         choose_precision("fp16", CPU)
+
+
+@pytest.mark.parametrize(("name", "plain"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_a_step_in_one_pass_is_the_plain_step(name: str, plain: type) -> None:
+    def weights_after_steps(make: Callable[[nn.Module], torch.optim.Optimizer]) -> Tensor:
+        torch.manual_seed(0)
+        network = nn.Linear(30, 20)
+        optimizer = make(network)
+        for _ in range(10):
+            optimizer.zero_grad()
+            network(torch.rand(8, 30)).square().sum().backward()
+            optimizer.step()
+        return network.weight.detach()
+
+    ours = weights_after_steps(lambda network: make_optimizer(name, network.parameters(), 0.01, 0.1))
+    theirs = weights_after_steps(
+        lambda network: plain(network.parameters(), 0.01, weight_decay=0.1, foreach=False, fused=False)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
