@@ -16,7 +16,7 @@ BIN := .venv/bin
 UV = $(BIN)/uv pip install $$(test -t 2 || echo --quiet) --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-dev completion data sample test lint build sbom audit train serve invoke serve-test check-contract report debug-report tune notebook push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
+.PHONY: help demo setup setup-dev completion data sample test coverage lint build sbom audit train serve invoke serve-test check-contract report debug-report tune notebook push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,8 @@ aws: .venv/ready-dev ## list the steps: make aws-doctor, aws-role, aws-upload AR
 
 ## Development
 test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
+	$(BIN)/python -m pytest -n logical --dist loadfile
+coverage: .venv/ready-dev ## every test, and which lines none of them reaches; an eighth slower than `make test`
 	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered
 lint: .venv/ready-dev ## ruff, mypy, import-linter and pip check
 	$(BIN)/ruff check .

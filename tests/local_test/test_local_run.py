@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from container import contract
 from local_test import invoke, serve_local, train_local
 from local_test.opt_ml import Run
 from local_test.serve_local import free_port
@@ -40,6 +41,12 @@ def url(run_dir: Path) -> Iterator[str]:
 def test_training_leaves_model_and_results_in_the_run(run_dir: Path) -> None:
     assert (run_dir / "model" / "model.pt").is_file()
     assert (run_dir / "output" / "data" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_the_debugger_nothing_of_it_is_left(run_dir: Path) -> None:
+    assert sorted(path.name for path in (run_dir / "output").iterdir()) == ["data", "success"]
+    assert not (run_dir / "output" / "data" / contract.PROFILER_REPORT_DIR).exists()
+    assert not (run_dir / "output" / "data" / contract.RULES_DIR).exists()
 
 
 def test_a_failed_job_ends_with_its_sentence_and_status_1(data_dir: Path, tmp_path: Path, capfd) -> None:
