@@ -5,6 +5,7 @@ training process puts its pid into a folder that both know; the launcher marks t
 A process that starts after the mark sees the mark.
 """
 
+import math
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from container import contract
 
 FOLDER_VARIABLE = "CLASSIFIER_PROCESS_DIR"
 MARK = "stop"
+LAST_SECONDS = 10  # of the grace time after SIGTERM, in which the process itself ends
 _asked_at: list[float] = []  # when this process first passed a stop on
 
 
@@ -78,8 +80,19 @@ def pass_on(folder: Path) -> None:
 
 
 def seconds_left() -> float:
-    """Of the platform's grace time after SIGTERM, in the process that passed it on; all of it where none has come."""
-    return contract.STOP_GRACE_SECONDS - (time.monotonic() - _asked_at[0] if _asked_at else 0.0)
+    """Of the platform's grace time after SIGTERM, in the process that passed it on; no end where none has come."""
+    return contract.STOP_GRACE_SECONDS - (time.monotonic() - _asked_at[0]) if _asked_at else math.inf
+
+
+def waits(seconds: float) -> Iterator[float]:
+    """How long to wait, a second at most, again and again, until so many are over or SIGTERM leaves no more.
+
+    SIGTERM may come between two of them; there is one at least.
+    """
+    until, left = time.monotonic() + seconds, 1.0
+    while left > 0:
+        yield min(left, 1.0)
+        left = min(until - time.monotonic(), seconds_left() - LAST_SECONDS)
 
 
 def listeners(folder: Path) -> list[int]:

@@ -1,8 +1,10 @@
 """The processes beside a training job: the sampler of the system's metrics, and the judge. Started by the launcher."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -13,11 +15,10 @@ from container.debugger.profiler.config import ProfilerConfig, read_profiler_con
 from container.debugger.profiler.nodes import node_name
 from container.debugger.tensors.hook_config import tensors_dir
 from container.settings import TrainSettings
-from container.stop import seconds_left
+from container.stop import waits
 
 SAMPLER_SECONDS = 5  # to write its last file
-JUDGE_SECONDS = 75  # for the last verdicts and the report; within the platform's 120 s after SIGTERM
-LAST_SECONDS = 10  # of those 120 s, to end in order once the judge is done
+JUDGE_SECONDS = 300  # for the last verdicts and the report, unless SIGTERM leaves less
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def companions(settings: TrainSettings, stop_dir: Path) -> Iterator[None]:
     with held, _running(settings, profiler, tensors, stop_dir if is_first else None):
         yield
     if not is_first:
-        wait_for_first_host(settings.hosts[0], seconds_for_judge() + SAMPLER_SECONDS)
+        wait_for_first_host(settings.hosts[0], JUDGE_SECONDS + SAMPLER_SECONDS)
 
 
 @contextmanager
@@ -58,12 +59,8 @@ def _running(settings: TrainSettings, profiler: ProfilerConfig, tensors: Path, s
     finally:
         _end(sampler, "sampler", SAMPLER_SECONDS, terminate=True)
         mark_end([tensors, profiler.folder / "system", profiler.folder / "framework"])
-        _end(judge, "judge", seconds_for_judge(), terminate=False)
-
-
-def seconds_for_judge() -> float:
-    """Less than JUDGE_SECONDS where training has taken much of the time that SIGTERM leaves."""
-    return max(1.0, min(JUDGE_SECONDS, seconds_left() - LAST_SECONDS))
+        _hurry(judge)
+        _end(judge, "judge", JUDGE_SECONDS, terminate=False)
 
 
 def remove_earlier(settings: TrainSettings, folders: list[Path]) -> None:
@@ -93,17 +90,25 @@ def _start(module: str, *arguments: str) -> subprocess.Popen[bytes] | None:
         return None
 
 
+def _hurry(process: subprocess.Popen[bytes] | None) -> None:
+    """Training is over, so there is nothing left to give way to. Only root may take a niceness back."""
+    if process is not None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0))
+
+
 def _end(process: subprocess.Popen[bytes] | None, name: str, seconds: float, terminate: bool) -> None:
     if process is None:
         return
     if terminate:
         process.terminate()
-    try:
-        status = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        print(f"Debugger: the {name} was not done after {seconds} s and was ended.", flush=True)
-        return
-    if status:
-        print(f"Debugger: the {name} ended with status {status}; the lines above say why.", flush=True)
+    started = time.monotonic()
+    for wait in waits(seconds):
+        with suppress(subprocess.TimeoutExpired):
+            if status := process.wait(wait):
+                print(f"Debugger: the {name} ended with status {status}; the lines above say why.", flush=True)
+            return
+    process.kill()
+    process.wait()
+    waited = time.monotonic() - started
+    print(f"Debugger: the {name} was not done after {waited:.0f} s and was ended.", flush=True)

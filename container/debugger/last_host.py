@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from container.stop import waits
+
 PORT = 7778  # the training toolkit's rendezvous has 7777
 CONNECT_SECONDS = 5
 
@@ -30,8 +32,11 @@ def holding_hosts(hosts: tuple[str, ...], port: int = PORT) -> Iterator[None]:
 
 
 def wait_for_first_host(host: str, seconds: float, port: int = PORT) -> None:
-    """On every other host: return once the first one is done or gone, or after so many seconds."""
+    """On every other host: return once the first one is done or gone, or after so many seconds, fewer after SIGTERM."""
     # Refused: it is gone. Reset: it has just gone. Timed out: we have waited long enough.
     with suppress(OSError), socket.create_connection((host, port), CONNECT_SECONDS) as connection:
-        connection.settimeout(seconds)
-        connection.recv(1)
+        for wait in waits(seconds):
+            connection.settimeout(wait)
+            with suppress(TimeoutError):
+                connection.recv(1)
+                return

@@ -1,4 +1,5 @@
 import errno
+import math
 import os
 import signal
 import subprocess
@@ -97,7 +98,7 @@ def test_a_full_disk_does_not_keep_a_process_from_starting(
 def test_the_time_that_is_left_counts_from_the_first_signal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([100.0, 103.0, 110.0])
     monkeypatch.setattr(stop, "time", SimpleNamespace(monotonic=lambda: next(now)))
-    assert stop.seconds_left() == contract.STOP_GRACE_SECONDS
+    assert stop.seconds_left() == math.inf
     for _ in range(2):
         pass_on(folder)
     assert [stop.seconds_left(), stop.seconds_left()] == [
@@ -120,3 +121,24 @@ def test_without_a_launcher_signals_still_count(monkeypatch: pytest.MonkeyPatch)
     with listening() as request:
         os.kill(os.getpid(), signal.SIGTERM)
         assert request.is_set
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left_after_sigterm", "expected"),
+    [
+        (2.5, math.inf, [1.0, 1.0, 0.5]),
+        (300.0, stop.LAST_SECONDS + 1.5, [1.0, 0.5]),  # SIGTERM comes, or has come: fewer
+        (300.0, -5.0, [1.0]),  # training has taken all of it: once all the same
+    ],
+)
+def test_what_follows_training_is_waited_for_in_steps_that_sigterm_cuts_short(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, left_after_sigterm: float, expected: list[float]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(stop, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(stop, "seconds_left", lambda: left_after_sigterm - (now - 100))
+    waited = []
+    for wait in stop.waits(seconds):
+        waited.append(wait)
+        now += wait
+    assert waited == expected

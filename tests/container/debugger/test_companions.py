@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,6 @@ import pytest
 
 from container import contract, stop
 from container.debugger import companions
-from container.debugger.companions import JUDGE_SECONDS, SAMPLER_SECONDS
 from container.debugger.verdict import ISSUES, NO_ISSUES, read_verdicts
 from tests.container.training.test_launch import finish, wait_for_line
 from tests.job_folder import JobFolder
@@ -169,18 +170,30 @@ def test_a_wrong_rule_ends_the_job_before_anything_is_started(job_folder: JobFol
     assert time.monotonic() - started < 60
 
 
-def test_sigterm_leaves_time_for_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stop, "_asked_at", [])
-    assert JUDGE_SECONDS + SAMPLER_SECONDS < contract.STOP_GRACE_SECONDS
-    assert companions.seconds_for_judge() == JUDGE_SECONDS
+SLOW_JUDGE = "import os, time; os.nice(19); print('nice', flush=True); time.sleep(60)"
 
 
-@pytest.mark.parametrize(("left", "expected"), [(110.0, JUDGE_SECONDS), (60.0, 50.0), (-5.0, 1.0)])
-def test_what_training_takes_of_the_time_after_sigterm_the_judge_does_not_have(
-    monkeypatch: pytest.MonkeyPatch, left: float, expected: float
+def test_once_training_is_over_the_judge_gives_way_to_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", SLOW_JUDGE], stdout=subprocess.PIPE, text=True) as judge:
+        assert judge.stdout is not None
+        judge.stdout.readline()
+        companions._hurry(judge)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        expected = own if os.geteuid() == 0 else 19  # others may not take a niceness back
+        assert os.getpriority(os.PRIO_PROCESS, judge.pid) == expected
+        judge.kill()
+
+
+def test_a_judge_that_does_not_end_is_ended_when_sigterm_leaves_no_more_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(companions, "seconds_left", lambda: left)
-    assert companions.seconds_for_judge() == expected
+    monkeypatch.setattr(stop, "seconds_left", lambda: stop.LAST_SECONDS - 1)
+    started = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as judge:
+        companions._end(judge, "judge", companions.JUDGE_SECONDS, terminate=False)
+    assert judge.returncode == -signal.SIGKILL
+    assert time.monotonic() - started < 20
+    assert re.search(r"the judge was not done after \d+ s and was ended", capsys.readouterr().out)
 
 
 def test_a_second_job_in_the_same_folders_is_judged_by_its_own_tensors(
