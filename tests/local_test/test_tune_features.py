@@ -11,16 +11,13 @@ import pytest
 from local_test import train_local, tune
 from tests.job_folder import FAST, write_data_set
 
-CHOSEN = {**FAST, "fine_tune": "head", "augment": "basic", "cached_views": "2"}
-FIXED = [f"-p{name}={value}" for name, value in CHOSEN.items() if name not in ("learning_rate", "num_epochs")]
-# Two epochs at most, so that no trial is pruned: none is before its second epoch, and none in its last.
+# Two epochs, so that no trial is pruned: none is before its second epoch, and none in its last.
+CHOSEN = {**FAST, "fine_tune": "head", "augment": "basic", "cached_views": "2", "feature_cache": "on"}
+FIXED = [f"-p{name}={value}" for name, value in CHOSEN.items() if name != "learning_rate"]
 RANGES = """
 [ranges.learning_rate]
 low = 1e-4
 high = 1e-2
-[ranges.num_epochs]
-low = 1
-high = 2
 """
 EVERY_VIEW = Counter(["train, view 1 of 2", "train, view 2 of 2", "valid", "test"])
 
@@ -78,7 +75,7 @@ def test_another_run_takes_a_studys_features_as_its_channel(
     channel = shutil.copytree(run_dir / "features", tmp_path / "features")
     before = {path: path.read_bytes() for path in channel.iterdir()}
     given = [str(data_dir), "--run", str(tmp_path / "run"), "--no-docker", *FIXED, "--features", str(channel)]
-    assert train_local.main([*given, "-pnum_epochs=3"]) == 0
+    assert train_local.main(given) == 0
     printed = capfd.readouterr().out
     assert "Training the head on features: 4 of 4 views are there" in printed
     assert "Computed features" not in printed

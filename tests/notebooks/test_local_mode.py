@@ -27,7 +27,7 @@ low = 1e-3
 high = 3e-3
 scaling = "Logarithmic"
 [fixed]
-num_epochs = 4
+num_epochs = 6
 pretrained = "none"
 fine_tune = "all"
 image_size = 32
@@ -76,7 +76,7 @@ def test_the_trials_are_told_and_the_best_is_trained(executed: Executed) -> None
     assert "[2/2]" in executed.text("tune")
     best = min(trials["trials"], key=lambda trial: trial["value"])["hyperparameters"]
     used = json.loads((executed.folder / "runs/notebook/best/input/config/hyperparameters.json").read_text())
-    assert used == used | best | {"num_epochs": "4", "debugger": "true"}
+    assert used == used | best | {"num_epochs": "6", "debugger": "true"}
     assert executed.pictures("tune-plot") == ["image/png"]
 
 
