@@ -21,6 +21,16 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.job_folder import PROJECT_DIR, JobFolder
 
+# These take a minute or more each, though they hold few tests; so do those that need Docker.
+LONGEST = (
+    "local_test/test_demo.py",
+    "notebooks/test_aws_mode.py",
+    "notebooks/test_local_mode.py",
+    "image/test_contract.py",
+    "docs/test_extend.py",
+    "local_test/test_tune.py",
+)
+
 # Times differ from machine to machine, and a test must not fail on one of two runs.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("steady")
@@ -35,7 +45,13 @@ class ByFile(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    config.option.loadscopereorder = False  # by the number of tests, which says little of how long they take
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process works alone at the end."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
 @functools.cache
