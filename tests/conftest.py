@@ -4,8 +4,6 @@ import os
 
 # Before torch is imported: by default its threads spin while they wait, which makes a busy machine five times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# Tests run in as many processes as there are cores; what is to use several says so itself.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import contextlib
 import functools
