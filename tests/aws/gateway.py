@@ -15,11 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import botocore.session
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
+
+from deploy.aws import service_model
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
@@ -310,9 +311,3 @@ def rest_operations(service: str, method: str) -> list[tuple[str, frozenset[str]
 
 def operation_model(service: str, operation: str) -> OperationModel:
     return service_model(service).operation_model(operation)
-
-
-@cache
-def service_model(service: str) -> ServiceModel:
-    """Read once: botocore's file on SageMaker has millions of characters."""
-    return botocore.session.get_session().get_service_model(service)

@@ -186,6 +186,7 @@ def test_two_hosts_train_what_one_host_trains(new_job_folder: Callable[[str], Jo
         assert jobs[0].metrics[split] == pytest.approx(jobs[2].metrics[split], abs=1e-4)
     assert "Average loss" in outputs[0]
     assert "Average loss" not in outputs[1]
+    assert "Rule" not in outputs[0]  # the debugger is off
     assert not jobs[1].model_path.exists()  # one host writes the artifact
 
 
