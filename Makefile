@@ -16,7 +16,7 @@ BIN := .venv/bin
 UV = $(BIN)/uv pip install $$(test -t 2 || echo --quiet) --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-dev completion data sample test coverage lint build sbom audit train serve invoke serve-test check-contract report debug-report tune notebook push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
+.PHONY: help demo setup setup-dev completion data sample test coverage lint style build sbom audit train serve invoke serve-test check-contract report debug-report tune notebook push aws fuzz hostile bench bench-serving bench-training bench-reliability bench-check docs docs-links clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,14 +74,17 @@ aws: .venv/ready-dev ## list the steps: make aws-doctor, aws-role, aws-upload AR
 	$(BIN)/python -m deploy --help
 
 ## Development
-test: .venv/ready-dev lint ## every test, those of the image too where a Docker engine answers
-	$(BIN)/python -m pytest -n logical --dist loadfile
+test: .venv/ready-dev style ## every test, those of the image too where a Docker engine answers, and lint
+	@mkdir -p build; $(BIN)/mypy >build/mypy.txt 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -n logical --dist loadfile; tests=$$?; \
+	wait $$types; types=$$?; cat build/mypy.txt; test "$$tests $$types" = "0 0"
 coverage: .venv/ready-dev ## every test, and which lines none of them reaches; an eighth slower than `make test`
 	$(BIN)/python -m pytest -n logical --dist loadfile --cov --cov-report=term:skip-covered
-lint: .venv/ready-dev ## ruff, mypy, import-linter and pip check
+lint: style ## ruff, mypy, import-linter and pip check
+	$(BIN)/mypy
+style: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
 docs: .venv/ready-dev ## build the documentation's site in build/docs; a warning, or a link that leads nowhere, ends it

@@ -21,6 +21,7 @@ from bench.record import Record, compare
 from bench.servers import running
 from bench.serving_round import SMALL, draw_photos, write_body
 from bench.sides import Side, our_side
+from container.serving.settings import ServeSettings
 
 CORES = (1, 2, 4, 8)
 LEAST_SPARE_CORES = 1  # for the load generator
@@ -53,7 +54,7 @@ def cases(cores: Sequence[int], precisions: Sequence[str], gpu: bool, all_cores:
     ]
     if gpu:
         beside = all_cores - max(LEAST_SPARE_CORES, all_cores // 4)
-        layouts = {**gpu_layouts(), "its cores alone": {"SERVE_DEVICE": "cpu"}}
+        layouts = {**gpu_layouts(beside), "its cores alone": {"SERVE_DEVICE": "cpu"}}
         found.append(
             Case(name=f"{GPU}, {beside} cores", cores=beside, layouts=layouts, concurrencies=GPU_CONCURRENCIES)
         )
@@ -62,21 +63,30 @@ def cases(cores: Sequence[int], precisions: Sequence[str], gpu: bool, all_cores:
 
 def cpu_layouts(cores: int) -> dict[str, dict[str, str]]:
     """The automatic one, each split into as many processes as divide the cores, and all cores for one batch."""
+    if cores == 1:
+        return {AUTOMATIC: {}, "2 lanes": {"SERVE_INFERENCES": "2"}, "2 processes": {"SERVE_WORKERS": "2"}}
     layouts: dict[str, dict[str, str]] = {AUTOMATIC: {}}
     for workers in (count for count in (1, 2, 4, 8) if count <= cores):
         layouts[f"{workers} x {cores // workers} lanes"] = {"SERVE_WORKERS": str(workers)}
-    if cores > 1:
-        layouts[f"1 lane of {cores} threads"] = {"SERVE_INFERENCES": "1", "SERVE_TORCH_THREADS": str(cores)}
-    return layouts
+    layouts[f"1 lane of {cores} threads"] = {"SERVE_INFERENCES": "1", "SERVE_TORCH_THREADS": str(cores)}
+    return _without_doubles(layouts, cores, "cpu")
 
 
-def gpu_layouts() -> dict[str, dict[str, str]]:
-    return {
+def gpu_layouts(cores: int) -> dict[str, dict[str, str]]:
+    layouts: dict[str, dict[str, str]] = {
         AUTOMATIC: {},
-        "1 lane": {"SERVE_INFERENCES": "1"},
-        "4 lanes": {"SERVE_INFERENCES": "4"},
-        **{f"{workers} processes": {"SERVE_WORKERS": str(workers)} for workers in (1, 2, 4, 8)},
+        "1 lane each": {"SERVE_INFERENCES": "1"},
+        "4 lanes each": {"SERVE_INFERENCES": "4"},
+        "1 process": {"SERVE_WORKERS": "1"},
+        **{f"{workers} processes": {"SERVE_WORKERS": str(workers)} for workers in (2, 4, 8)},
     }
+    return _without_doubles(layouts, cores, "cuda")
+
+
+def _without_doubles(layouts: dict[str, dict[str, str]], cores: int, device: str) -> dict[str, dict[str, str]]:
+    """Without those that are the automatic one by another name."""
+    settings = {name: ServeSettings.from_environment(variables, cores, device) for name, variables in layouts.items()}
+    return {name: layouts[name] for name, own in settings.items() if name == AUTOMATIC or own != settings[AUTOMATIC]}
 
 
 def _with_all(layouts: dict[str, dict[str, str]], **variables: str) -> dict[str, dict[str, str]]:

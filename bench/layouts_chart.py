@@ -38,7 +38,7 @@ def draw_layouts(title: str, records: Sequence[Record], path: Path) -> None:
         axis.set_xticks(range(len(groups)), groups, fontsize=8)
         axis.set_ylabel(own[0].unit)
         axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=7, frameon=False)
+        axis.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside the bars
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10)
     figure.tight_layout()

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from container import contract
 from container.errors import TrainingError, UserError
-from local_test.colour_histogram import baseline_accuracy
 from local_test.interrupts import INTERRUPTED, NOTHING_LEFT, exit_status
 from local_test.invoke import InvocationError, invoke, print_prediction
 from local_test.open_page import open_page
@@ -182,6 +181,8 @@ def print_result(run: Run, channels: dict[str, Path]) -> None:
     if "test" not in channels:
         print(f"validation accuracy  {metrics['valid']['accuracy']:7.1%}   (there is no test folder)")
         return
+    from local_test.colour_histogram import baseline_accuracy  # imports torch, for which the first line would wait
+
     print(f"test accuracy        {metrics['test']['accuracy']:7.1%}")
     print(f"colour histogram     {baseline_accuracy(channels['train'], channels['test']):7.1%}   (colours, no shapes)")
     print(f"chance               {1 / metrics['num_classes']:7.1%}   ({metrics['num_classes']} classes)")

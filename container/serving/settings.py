@@ -13,7 +13,10 @@ from container.schema import parse, setting
 PREFIX = "SERVE_"
 WHERE = "Environment variables SERVE_*"
 MOST_LONE_THREADS = 4  # a single image has no work for more
-CORES_PER_WORKER = 4  # beyond about this many, one process's Python code, which runs on one core, limits the rest
+# One process's Python code runs on one core, and four lanes of int8 want more: two processes on 4 cores answer a third
+# more at least. Beyond one per four little is gained, and a lone image loses cores (docs/performance.md).
+CORES_OF_TWO_WORKERS = 4
+CORES_PER_WORKER = 4
 CORES_PER_GPU_WORKER = 2  # as that code is most of what is left on the cores
 MOST_GPU_WORKERS = 8
 
@@ -23,7 +26,10 @@ class ServeSettings:
     host: str = setting("0.0.0.0", "address to listen on; SageMaker needs all of them")  # noqa: S104
     port: int = setting(contract.DEFAULT_PORT, "port; SAGEMAKER_BIND_TO_PORT wins", minimum=1, maximum=65_535)
     workers: int = setting(
-        0, "processes; 0: one per 4 cores, or per 2 beside a GPU, there at most 8", minimum=0, maximum=256
+        0,
+        "processes; 0: one on up to 3 cores, two on up to 8, then one per 4; beside a GPU one per 2, at most 8",
+        minimum=0,
+        maximum=256,
     )
     precision: str = setting(
         "auto",
@@ -177,7 +183,8 @@ def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
     # give. Threads that wait cost next to nothing, so there are enough of them for a burst, and for /ping.
     torch_threads = settings.torch_threads or 1
     at_once = max(1, cores // torch_threads)
-    workers = settings.workers or math.ceil(at_once / CORES_PER_WORKER)
+    needed = 1 if at_once < CORES_OF_TWO_WORKERS else max(2, math.ceil(at_once / CORES_PER_WORKER))
+    workers = settings.workers or needed
     inferences = settings.inferences or max(1, at_once // workers)
     return replace(
         settings,

@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import create_trial
 
@@ -25,6 +24,9 @@ def importances(rows: list[dict[str, Any]], axes: dict[str, Axis], *, minimize: 
     varied = {name: axis for name, axis in axes.items() if axis.words[1:] or (axis.high > axis.low and not axis.words)}
     if len(done) < ENOUGH or not varied or len({row["value"] for row in done}) == 1:
         return {}
+    # Here, as it imports scikit-learn where that is installed: seconds, before the first line of a study.
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     distributions: dict[str, BaseDistribution] = {
         name: CategoricalDistribution(axis.words)
         if axis.words

@@ -7,17 +7,36 @@ from pathlib import Path
 import pytest
 
 from bench import layouts
-from bench.layouts import AUTOMATIC, Case, bench_layouts, cases, cpu_layouts, on_the_other_cores, records_of
+from bench.layouts import (
+    AUTOMATIC,
+    Case,
+    bench_layouts,
+    cases,
+    cpu_layouts,
+    gpu_layouts,
+    on_the_other_cores,
+    records_of,
+)
 from bench.layouts_chart import draw_layouts
 from container.serving.settings import ServeSettings
 from tests.conftest import TrainedJob
 
 
 def test_a_layout_uses_the_cores_that_it_is_given() -> None:
-    for cores in layouts.CORES:
+    for cores in (2, 4, 8):
         for variables in cpu_layouts(cores).values():
             settings = ServeSettings.from_environment(variables, cores)
             assert settings.workers * settings.inferences * settings.torch_threads == cores
+
+
+def test_no_layout_is_measured_twice() -> None:
+    for cores in layouts.CORES:
+        found = [ServeSettings.from_environment(given, cores) for given in cpu_layouts(cores).values()]
+        assert len(found) >= 3
+        assert all(settings not in found[:index] for index, settings in enumerate(found))
+    assert "6 processes" not in gpu_layouts(12)
+    assert {"automatic", "8 processes"} <= set(gpu_layouts(12))
+    assert "8 processes" not in gpu_layouts(16)  # which is what 16 cores get by themselves
 
 
 def test_cases_are_every_number_of_cores_in_every_precision_and_a_gpu_where_there_is_one() -> None:

@@ -94,31 +94,44 @@ def test_the_system_was_sampled_and_every_folder_says_that_the_job_has_ended(jud
         assert (output_dir / folder / contract.END_OF_JOB_FILE).is_file()
 
 
-def test_the_platforms_switch_turns_the_profiler_off_and_nothing_else(job_folder: JobFolder) -> None:
-    job_folder.configure(**ON, rules="ExplodingTensor,OverallSystemUsage").add_channels(train=8, valid=4)
-    job_folder.write_config(contract.PROFILER_CONFIG_FILE, '{"DisableProfiler": true}')
-    job_folder.launch()
-    assert not list((job_folder.output_dir / "profiler").rglob("*.algo-1.json"))
-    assert verdicts(job_folder) == {"ExplodingTensor": NO_ISSUES, "OverallSystemUsage": "NotEvaluated"}
-    assert report_path(job_folder).is_file()
-
-
-def test_a_rule_can_stop_the_job_which_ends_well(job_folder: JobFolder) -> None:
-    rules = {"WeightUpdateRatio": {"large_threshold": "0.001", "on_issue": "stop"}}
-    job_folder.configure(**ON, num_epochs=3000, learning_rate=0.5, rules=json.dumps(rules))
-    job_folder.write_config(
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobFolder, str]:
+    """A job with the profiler switched off by the platform, and a rule that stops it long before its last epoch."""
+    folder = JobFolder(tmp_path_factory.mktemp("stopped") / "ml")
+    rules = {
+        "WeightUpdateRatio": {"large_threshold": "0.001", "on_issue": "stop"},
+        "ExplodingTensor": {},
+        "OverallSystemUsage": {},
+    }
+    folder.configure(**ON, num_epochs=3000, learning_rate=0.5, rules=json.dumps(rules))
+    folder.write_config(
         contract.DEBUG_HOOK_CONFIG_FILE,
         json.dumps(
             {"HookParameters": {"save_interval": "5"}, "CollectionConfigurations": [{"CollectionName": "weights"}]}
         ),
     )
-    job_folder.add_channels(train=8, valid=4)
-    output = job_folder.launch().stdout
+    folder.write_config(contract.PROFILER_CONFIG_FILE, '{"DisableProfiler": true}')
+    return folder, folder.add_channels(train=8, valid=4).launch().stdout
+
+
+def test_a_rule_can_stop_the_job_which_ends_well(stopped: tuple[JobFolder, str]) -> None:
+    folder, output = stopped
     assert "Rule WeightUpdateRatio stops the job" in output
-    assert job_folder.metrics["stopped"] is True
-    assert job_folder.metrics["epochs_trained"] < 3000
-    assert job_folder.model_path.is_file()
-    assert not (job_folder.output_dir / "failure").exists()
+    assert folder.metrics["stopped"] is True
+    assert folder.metrics["epochs_trained"] < 3000
+    assert folder.model_path.is_file()
+    assert not (folder.output_dir / "failure").exists()
+
+
+def test_the_platforms_switch_turns_the_profiler_off_and_nothing_else(stopped: tuple[JobFolder, str]) -> None:
+    folder, _ = stopped
+    assert not list((folder.output_dir / "profiler").rglob("*.algo-1.json"))
+    assert verdicts(folder) == {
+        "WeightUpdateRatio": ISSUES,
+        "ExplodingTensor": NO_ISSUES,
+        "OverallSystemUsage": "NotEvaluated",
+    }
+    assert report_path(folder).is_file()
 
 
 def test_a_job_that_fails_is_judged_all_the_same(job_folder: JobFolder) -> None:

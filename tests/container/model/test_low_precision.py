@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,12 @@ TOLERANCES = {
 DEEP_AND_NARROW = ("efficientnet_b0", "shufflenet_v2_x0_5")  # with random weights they say nothing of accuracy
 
 
+@functools.cache
+def converted(name: str, precision: str) -> LowPrecision:
+    """Read only: tests share it."""
+    return convert(make_network(name), precision)
+
+
 def convert(network: Network, precision: str) -> LowPrecision:
     return to_bf16(network) if precision == "bf16" else to_int8(network, (images(8, seed) for seed in range(3)))
 
@@ -35,7 +42,7 @@ def convert(network: Network, precision: str) -> LowPrecision:
 def test_with_fewer_bits_a_network_answers_nearly_alike(name: str, precision: str) -> None:
     network, pictures = make_network(name), images(16, seed=9)
     with torch.inference_mode():
-        expected, answered = network(pictures), convert(network, precision)(pictures)
+        expected, answered = network(pictures), converted(name, precision)(pictures)
     assert answered.dtype == torch.float32
     assert expected.std(0).mean() > 0.1  # the answers depend on the images
     assert 1e-4 < relative_difference(answered, expected) <= TOLERANCES[name][precision == "int8"]
@@ -81,7 +88,7 @@ def test_an_artifact_answers_in_a_new_process_as_the_network_did_before_it_was_s
 @pytest.mark.parametrize("name", [*TOLERANCES, *DEEP_AND_NARROW])
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_any_network_becomes_an_artifact(tmp_path: Path, name: str, precision: str) -> None:
-    network = convert(make_network(name), precision)
+    network = converted(name, precision)
     with torch.inference_mode():
         expected = network(Preprocess(SIZE)(pictures()))
     save_artifact(tmp_path / "model.pt", Preprocess(SIZE), network, list("abcdefghij"), {})
@@ -94,7 +101,7 @@ def test_any_network_becomes_an_artifact(tmp_path: Path, name: str, precision: s
 def test_fewer_bits_make_a_smaller_file(tmp_path: Path, precision: str, share: float) -> None:
     network = make_network("resnet18")
     sizes = {}
-    for name, made in (("fp32", network), (precision, convert(network, precision))):
+    for name, made in (("fp32", network), (precision, converted("resnet18", precision))):
         save_artifact(tmp_path / name, Preprocess(SIZE), made, [], {})
         sizes[name] = (tmp_path / name).stat().st_size
     assert sizes[precision] / sizes["fp32"] == pytest.approx(share, abs=0.03)
