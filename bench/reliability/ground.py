@@ -29,7 +29,7 @@ class Plan:
     memory_gib: tuple[int, ...] = (1, 2, 3)  # of serverless endpoints
 
 
-FULL = Plan(seconds=8, num_disconnects=3000, slow_seconds=90, num_kills=5, replace_seconds=30, soak_seconds=240)
+FULL = Plan(seconds=8, num_disconnects=3000, slow_seconds=90, num_kills=5, replace_seconds=30, soak_seconds=480)
 QUICK = Plan(
     seconds=2, num_disconnects=300, slow_seconds=90, num_kills=1, replace_seconds=30, soak_seconds=20, memory_gib=(1,)
 )

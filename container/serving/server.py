@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from container.cores import available_cores
+from container.serving.container_memory import container_memory
 from container.serving.json_log import configure, log_event
 from container.serving.memory import keep_memory
 from container.serving.settings import ServeSettings
@@ -29,7 +30,7 @@ def serve() -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _stop_before_serving)
     keep_memory()
-    settings = ServeSettings.from_environment(os.environ, available_cores())
+    settings = ServeSettings.from_environment(os.environ, available_cores(), memory=container_memory())
     configure(settings.log_level)
     # OpenMP reads its variable once, when torch is imported; so everything that imports torch is imported below.
     os.environ["OMP_NUM_THREADS"] = str(settings.torch_threads)
@@ -49,7 +50,7 @@ def _run(settings: ServeSettings) -> NoReturn:
     torch.set_num_threads(1)  # this process forks, and a pool of threads does not survive that
     device = choose_device(settings.device)
     if device != "cpu":
-        settings = ServeSettings.from_environment(os.environ, available_cores(), device)
+        settings = ServeSettings.from_environment(os.environ, available_cores(), device, container_memory())
     log_event("starting", device=device, settings=asdict(settings))
     held, metrics = HeldBytes(settings.max_held_bytes), Metrics(rows_for(settings))
     models = _open_models(settings, device, metrics)

@@ -17,6 +17,7 @@ MOST_LONE_THREADS = 4  # a single image has no work for more
 # more at least. Beyond one per four little is gained, and a lone image loses cores (docs/performance.md).
 CORES_OF_TWO_WORKERS = 4
 CORES_PER_WORKER = 4
+WORKER_BYTES = 700 * 2**20  # of one process with ResNet-18 under load; in little memory there are fewer
 CORES_PER_GPU_WORKER = 2  # as that code is most of what is left on the cores
 MOST_GPU_WORKERS = 8
 
@@ -27,7 +28,8 @@ class ServeSettings:
     port: int = setting(contract.DEFAULT_PORT, "port; SAGEMAKER_BIND_TO_PORT wins", minimum=1, maximum=65_535)
     workers: int = setting(
         0,
-        "processes; 0: one on up to 3 cores, two on up to 8, then one per 4; beside a GPU one per 2, at most 8",
+        "processes; 0: one on up to 3 cores, two on up to 8, then one per 4; beside a GPU one per 2, at most 8; fewer "
+        "in little memory",
         minimum=0,
         maximum=256,
     )
@@ -131,9 +133,12 @@ class ServeSettings:
         return max(self.max_held_mib * 2**20, self.max_body_bytes)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], cores: int, device: str = "cpu") -> "ServeSettings":
-        """The settings with every 0 that means `automatic` replaced by its number for `cores` cores and the device.
+    def from_environment(
+        cls, environ: Mapping[str, str], cores: int, device: str = "cpu", memory: float = math.inf
+    ) -> "ServeSettings":
+        """The settings with every 0 that means `automatic` replaced by its number for the cores, device and memory.
 
+        `memory` is what the container may use, in bytes: by itself it has no more processes than fit.
         Raises SettingsError for an unknown SERVE_ variable, with the nearest valid name, or for a bad value.
         """
         given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
@@ -150,7 +155,7 @@ class ServeSettings:
         )
         if environ.get(contract.MULTI_MODEL_VARIABLE, "").lower() == "true":
             settings = _for_many_models(settings)
-        return _share_cores(settings, cores) if device == "cpu" else _share_gpu(settings, cores)
+        return _share_cores(settings, cores, memory) if device == "cpu" else _share_gpu(settings, cores, memory)
 
 
 def _transform_payload(environ: Mapping[str, str]) -> int:
@@ -178,13 +183,13 @@ def _for_many_models(settings: ServeSettings) -> ServeSettings:
     return replace(settings, workers=1, multi_model=True)
 
 
-def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
+def _share_cores(settings: ServeSettings, cores: int, memory: float) -> ServeSettings:
     # workers x inferences x torch_threads is at most the cores: threads that fight for a core cost far more than they
     # give. Threads that wait cost next to nothing, so there are enough of them for a burst, and for /ping.
     torch_threads = settings.torch_threads or 1
     at_once = max(1, cores // torch_threads)
     needed = 1 if at_once < CORES_OF_TWO_WORKERS else max(2, math.ceil(at_once / CORES_PER_WORKER))
-    workers = settings.workers or needed
+    workers = settings.workers or _fitting(needed, memory)
     inferences = settings.inferences or max(1, at_once // workers)
     return replace(
         settings,
@@ -198,10 +203,10 @@ def _share_cores(settings: ServeSettings, cores: int) -> ServeSettings:
     )
 
 
-def _share_gpu(settings: ServeSettings, cores: int) -> ServeSettings:
+def _share_gpu(settings: ServeSettings, cores: int, memory: float) -> ServeSettings:
     # The GPU waits for Python: one process, whose code runs on one core, serves 230 to 400 requests/s whatever the GPU,
     # 8 up to 1170 (docs/performance.md). Each holds the network and CUDA's context in the GPU's memory once more.
-    workers = settings.workers or min(MOST_GPU_WORKERS, max(1, cores // CORES_PER_GPU_WORKER))
+    workers = settings.workers or _fitting(min(MOST_GPU_WORKERS, cores // CORES_PER_GPU_WORKER), memory)
     return replace(
         settings,
         workers=workers,
@@ -212,3 +217,7 @@ def _share_gpu(settings: ServeSettings, cores: int) -> ServeSettings:
         batch_size=settings.batch_size or 64,
         threads=settings.threads or 256,
     )
+
+
+def _fitting(workers: int, memory: float) -> int:
+    return max(1, min(workers, int(min(memory, 2**62) // WORKER_BYTES)))

@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 
 from container.debugger.profiler.data import ProfilerData
 from container.debugger.profiler_rules.base import ProfilerRule
@@ -20,7 +19,7 @@ from container.debugger.profiler_rules.overall_framework_metrics import OverallF
 from container.debugger.profiler_rules.overall_system_usage import OverallSystemUsage
 from container.debugger.profiler_rules.step_outlier import StepOutlier
 from container.debugger.verdict import ERROR, PROFILER, Verdict
-from container.errors import SettingsError, UserError
+from container.errors import UserError
 
 # What is worth mending first comes first: a job that waits for data gains nothing from a larger batch.
 PROFILER_RULES: dict[str, type[ProfilerRule]] = {
@@ -39,16 +38,6 @@ PROFILER_RULES: dict[str, type[ProfilerRule]] = {
         OverallFrameworkMetrics,
     )
 }
-
-
-def find_profiler_rule(name: str) -> type[ProfilerRule]:
-    """The rule of this name, in any case. Raises SettingsError with the nearest name."""
-    lower = {known.lower(): known for known in PROFILER_RULES}
-    if name.strip().lower() in lower:
-        return PROFILER_RULES[lower[name.strip().lower()]]
-    near = get_close_matches(name.lower(), lower, 1)
-    hint = f"did you mean {lower[near[0]]}?" if near else f"use one of {', '.join(PROFILER_RULES)}."
-    raise SettingsError(f"No profiler rule is named {name!r}; {hint}")
 
 
 def judge_all(

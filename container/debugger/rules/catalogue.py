@@ -2,8 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from container.debugger.rules.all_zero import AllZero
 from container.debugger.rules.base import TensorRule
@@ -84,21 +83,6 @@ def find_rule(name: str) -> type[TensorRule]:
         near = difflib.get_close_matches(name, RULES, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(RULES)}."
         raise SettingsError(f"No tensor rule is named {name!r}; {hint}") from None
-
-
-def build_rule(name: str, trial: Any, parameters: Mapping[str, str], other_trials: Iterable[Any] = ()) -> TensorRule:
-    """A rule ready to judge a trial. Raises SettingsError for a name, parameter or value that it does not know."""
-    rule = find_rule(name)
-    known = known_parameters(rule)
-    for parameter in parameters:
-        if parameter not in known:
-            names = f"it has {', '.join(known)}" if known else "it has none"
-            raise SettingsError(f"The rule {name} has no parameter {parameter!r}; {names}.")
-    others = list(other_trials) or None
-    try:
-        return rule(trial, other_trials=others, **parameters)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
 
 
 def known_parameters(rule: type[TensorRule]) -> list[str]:

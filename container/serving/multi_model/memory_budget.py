@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from container.serving.container_memory import container_memory
 from container.serving.memory import give_back_memory, resident_bytes
-from container.serving.multi_model.container_memory import container_memory
 
 MIB = 2**20
 SHARE = 0.8  # of the container's memory, for the whole process; the rest is for requests and for the system

@@ -72,6 +72,19 @@ def test_cores_are_shared_out_and_never_oversubscribed(cores, chosen):
     assert settings.workers * settings.decodes <= max(cores, settings.workers)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_in_little_memory_there_are_fewer_processes_unless_they_are_asked_for(device):
+    def workers(memory: float, **environ: str) -> int:
+        return ServeSettings.from_environment(environ, 16, device, memory).workers
+
+    assert [workers(gib * 2**30) for gib in (0.5, 1, 2, 64)] == [1, 1, 2, 4 if device == "cpu" else 8]
+    assert workers(2**30, SERVE_WORKERS="3") == 3
+
+
+def test_four_cores_have_two_processes_and_three_have_one():
+    assert [read(cores).workers for cores in (1, 2, 3, 4, 8, 9, 16)] == [1, 1, 1, 2, 2, 3, 4]
+
+
 def test_numbers_that_are_given_are_kept():
     settings = read(
         8,

@@ -14,6 +14,7 @@ from container.training.calibration import (
     mean_loss,
     summary,
 )
+from local_test.report.drawings import bins_of, calibration_error
 
 
 def drawn(count: int, classes: int = 5, temperature: float = 1.0, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -99,3 +100,12 @@ def test_the_calibration_error_is_the_mean_distance_in_bins() -> None:
     assert expected_calibration_error(torch.ones(3), torch.ones(3, dtype=torch.bool)) == 0
     assert expected_calibration_error(torch.ones(3), torch.zeros(3, dtype=torch.bool)) == 1
     assert expected_calibration_error(torch.zeros(0), torch.zeros(0, dtype=torch.bool)) == 0
+
+
+def test_the_report_comes_to_the_same_calibration_error_as_training() -> None:
+    generator = torch.Generator().manual_seed(5)
+    sure = torch.cat([torch.rand(500, generator=generator, dtype=torch.float64), torch.arange(16) / 15])  # bins' edges
+    right = torch.rand(len(sure), generator=generator) < sure
+    of_report = calibration_error(bins_of(sure.numpy(), right.numpy()))
+    assert of_report == pytest.approx(expected_calibration_error(sure, right), abs=1e-9)
+    assert of_report > 0.01

@@ -1,10 +1,7 @@
 from dataclasses import fields
 
-import pytest
-
-from container.debugger.profiler_rules.catalogue import PROFILER_RULES, find_profiler_rule, judge_all
+from container.debugger.profiler_rules.catalogue import PROFILER_RULES, judge_all
 from container.debugger.verdict import ERROR, ISSUES, NOT_EVALUATED, PROFILER, Verdict
-from container.errors import SettingsError
 from tests.container.debugger.profiler_rules.made_profile import JOB, STARVED, MadeProfile, as_json, nothing
 
 
@@ -76,15 +73,3 @@ def test_a_rule_that_fails_says_so_and_the_others_go_on() -> None:
     assert verdicts["Dataloader"].message == "Rule Dataloader: max_threshold is 'many'; it must be a number."
     assert verdicts["BatchSize"].message == "Rule BatchSize has no parameter 'windw'; did you mean window?"
     assert verdicts["StepOutlier"].message.startswith("The rule failed with ")
-
-
-@pytest.mark.parametrize("name", ["CPUBottleneck", "cpubottleneck", " CPUBottleneck "])
-def test_a_rule_is_found_by_its_name(name) -> None:
-    assert find_profiler_rule(name).name == "CPUBottleneck"
-
-
-def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(SettingsError, match="did you mean StepOutlier"):
-        find_profiler_rule("StepOutliers")
-    with pytest.raises(SettingsError, match="use one of Dataloader"):
-        find_profiler_rule("xyz")

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from container.serving.multi_model.container_memory import container_memory
+from container.serving.container_memory import container_memory
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
