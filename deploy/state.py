@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from container.whole_file import whole_file
 from deploy.errors import DeployError
 
 FOLDER = Path(".deploy")
@@ -52,7 +53,5 @@ class State:
     def _write(self) -> None:
         if not self._is_kept:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(self._values, indent=2, sort_keys=True) + "\n")
-        partial.replace(self._path)
+        with whole_file(self._path) as partial:
+            partial.write_text(json.dumps(self._values, indent=2, sort_keys=True) + "\n")

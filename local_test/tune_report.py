@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from container.debugger.report.render import TEMPLATES_DIR, content_policy, templates
+from container.whole_file import whole_file
 from local_test.tuning.page_parts import tuning_page
 
 REPORT_FILE = "tuning-report.html"
@@ -23,9 +24,8 @@ def write_tuning_report(trials: dict[str, Any], path: Path) -> Path:
     The same for SageMaker's tuning jobs: `fixed`, `logarithmic` and, of a trial, `reason` may be missing.
     """
     page = render(trials, trials.get("name") or path.absolute().parent.name)
-    part = path.with_name(f".{path.name}")
-    part.write_text(page)
-    part.replace(path)  # so that a page that is open can be loaded again at any moment
+    with whole_file(path) as partial:  # so that a page that is open can be loaded again at any moment
+        partial.write_text(page)
     return path
 
 

@@ -14,7 +14,7 @@ CONTAINER_DIR = PROJECT_DIR / "container"
 # A new file is added where its imports put it.
 # fmt: off
 LAYERS = (
-    "contract", "errors", "stop", "cores", "schema", "hyperparameters", "settings",
+    "contract", "errors", "stop", "whole_file", "cores", "schema", "hyperparameters", "settings",
     "data.image_file", "data.decode", "data.readable_files", "data.channel_files", "data.channels",
     "data.augmentation", "data.dataset",
     "data.feature_file", "data.feature_cache", "data.feature_loader",
@@ -24,7 +24,6 @@ LAYERS = (
     "debugger.verdict", "debugger.smdebug_setup", "debugger.debugger", "debugger.tensors", "debugger.profiler",
     "debugger.rules", "debugger.profiler_rules", "debugger.facts", "debugger.report", "debugger.judge",
     "debugger.last_host", "debugger.companions", "debugger.start",
-    "training.whole_file",
     "training.workers", "training.memory", "training.failure", "training.metrics", "training.checkpoint",
     "training.calibration", "training.optimization", "training.distributed", "training.splits", "training.loop",
     "training.progress",
@@ -68,6 +67,7 @@ SERVING_MAY_USE = {
 OUTSIDE_MAY_USE = {
     "contract",
     "errors",
+    "whole_file",
     "cores",
     "schema",
     "hyperparameters",

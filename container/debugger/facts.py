@@ -5,16 +5,15 @@ import json
 from pathlib import Path
 
 from container.debugger.profiler_rules.job import JobFacts
+from container.whole_file import whole_file
 
 FILE = "job.json"
 
 
 def write_facts(folder: Path, facts: JobFacts) -> None:
     """Write job.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{FILE}.partial"
-    partial.write_text(json.dumps(dataclasses.asdict(facts), indent=2) + "\n")
-    partial.replace(folder / FILE)
+    with whole_file(folder / FILE) as partial:
+        partial.write_text(json.dumps(dataclasses.asdict(facts), indent=2) + "\n")
 
 
 def read_facts(folder: Path) -> JobFacts:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from container.whole_file import whole_file
+
 NO_ISSUES, ISSUES, ERROR = "NoIssuesFound", "IssuesFound", "Error"  # as DebugRuleEvaluationStatuses has them
 NOT_EVALUATED = "NotEvaluated"  # ours: the data that the rule needs was not there, which is no good news
 TENSOR, PROFILER = "tensor", "profiler"
@@ -75,10 +77,8 @@ class Verdict:
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Write <folder>/<Rule>.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{verdict.rule}.json.partial"
-    partial.write_text(json.dumps(verdict.to_json(), indent=2, default=str) + "\n")
-    partial.replace(folder / f"{verdict.rule}.json")
+    with whole_file(folder / f"{verdict.rule}.json") as partial:
+        partial.write_text(json.dumps(verdict.to_json(), indent=2, default=str) + "\n")
 
 
 def read_verdicts(folder: Path) -> list[Verdict]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from container import contract
 from container.data.channels import Channel
 from container.training.calibration import confidence
-from container.training.whole_file import whole_file
+from container.whole_file import whole_file
 
 # `path` is below input/data and begins with a channel's name: valid images may be part of the channel train.
 PREDICTION_COLUMNS = ("split", "path", "class", "predicted", "probability", "true_probability", "uncalibrated")

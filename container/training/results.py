@@ -9,7 +9,7 @@ from torch import Tensor
 
 from container import contract
 from container.training.metrics import Tally
-from container.training.whole_file import whole_file
+from container.whole_file import whole_file
 
 LABELLED_CLASSES = 40  # more class names than this cannot be read on a confusion matrix
 

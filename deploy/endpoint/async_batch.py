@@ -5,6 +5,7 @@ import mimetypes
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from container.whole_file import whole_file
 from deploy.context import Context
 from deploy.endpoint.image_file import IMAGE_SUFFIXES, OTHER, read_image
 from deploy.endpoint.queued import QueuedRequest, RefusedError, fetch, submit, submit_image
@@ -89,11 +90,8 @@ class Batch:
         return done == len(self._waiting), f"{done} of {len(self._waiting)}"
 
     def _keep(self, name: str, answer: bytes) -> None:
-        path = self.folder / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(answer)
-        partial.replace(path)
+        with whole_file(self.folder / f"{name}.json") as partial:
+            partial.write_bytes(answer)
         self.answered.add(name)
 
     def _refuse(self, name: str, reason: str) -> None:
@@ -104,7 +102,5 @@ class Batch:
     def _write_journal(self) -> None:
         if self._context.aws.dry_run:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self._journal.with_suffix(".partial")
-        partial.write_text(json.dumps(self._sent, indent=2, sort_keys=True) + "\n")
-        partial.replace(self._journal)
+        with whole_file(self._journal) as partial:
+            partial.write_text(json.dumps(self._sent, indent=2, sort_keys=True) + "\n")

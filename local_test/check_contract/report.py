@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from container.whole_file import whole_file
 from local_test.check_contract.row import Row, Status
 from local_test.check_contract.runner import Result
 
@@ -62,6 +63,5 @@ def write_json(path: Path, image: str, image_id: str, results: Sequence[Result])
     ]
     passed = not any(result.breaks_the_contract for result in results)
     content = {"image": image, "image_id": image_id, "keeps_the_contract": passed, "rows": rows}
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from container.debugger.report.collect import RunFolders, collect
 from container.debugger.report.render import render
+from container.whole_file import whole_file
 
 
 def write_report(run: RunFolders, path: Path, *, name: str = "") -> Path:
     """Write the report on a run to `path`, whole or not at all; returns the path."""
     html = render(collect(run, name=name))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(html)
-    return partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(html)
+    return path

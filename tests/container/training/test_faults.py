@@ -122,7 +122,7 @@ def test_the_machines_memory_runs_out_in_a_sentence_with_the_batch_size_to_try(j
     ("name", "sentence"),
     [
         (
-            "metrics.partial",
+            "metrics.json.partial",
             r"The results cannot be written to \S+: No space left on device; free or enlarge the disk .*",
         ),
         ("curves.png", None),
