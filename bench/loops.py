@@ -9,9 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from bench.errors import BenchError
+from bench.process_tree import tree_memory_mib
 from container import contract
 
 PROJECT_DIR = Path(__file__).parents[1]
@@ -48,9 +47,7 @@ class Loop:
     @property
     def memory_mib(self) -> float:
         """Of it and its loader processes, each shared page counted once."""
-        process = psutil.Process(self._process.pid)
-        tree = [process, *process.children(recursive=True)]
-        return float(sum(member.memory_full_info().pss for member in tree)) / 2**20
+        return tree_memory_mib(self._process.pid)
 
     def train_one_epoch(self) -> Epoch:
         assert self._process.stdin is not None

@@ -15,6 +15,7 @@ import psutil
 
 from bench.errors import BenchError
 from bench.loops import PROJECT_DIR
+from bench.process_tree import process_tree, tree_memory_mib
 from bench.sides import Side
 from bench.upload import form
 
@@ -92,33 +93,6 @@ def status_of(side: Side, image: bytes) -> int:
     return 200
 
 
-def tree_memory_mib(pid: int) -> float:
-    """MiB of a process and all its descendants, where a page that n processes share counts for 1/n in each (PSS).
-
-    Processes outside the tree count among the n: nothing else on the machine should run the same torch meanwhile.
-    """
-    total = 0
-    for process in _tree(pid):
-        with suppress(psutil.NoSuchProcess):  # it ends just now
-            total += process.memory_full_info().pss
-    return total / 2**20
-
-
-def tree_cpu_seconds(pid: int) -> float:
-    """Processor time that a process and its descendants have used so far; those that have ended do not count."""
-    total = 0.0
-    for process in _tree(pid):
-        with suppress(psutil.NoSuchProcess):
-            spent = process.cpu_times()
-            total += spent.user + spent.system
-    return total
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    root = psutil.Process(pid)
-    return [root, *root.children(recursive=True)]
-
-
 @contextmanager
 def _watched_memory(pid: int, server: RunningServer) -> Iterator[None]:
     done = threading.Event()
@@ -170,7 +144,7 @@ def _attempts(side: Side, process: subprocess.Popen[bytes], deadline: float) -> 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End it and all that it has started: TorchServe's Java and LitServe's workers would outlive it."""
-    tree = _tree(process.pid) if process.poll() is None else []
+    tree = process_tree(process.pid) if process.poll() is None else []
     for started in tree:
         with suppress(psutil.NoSuchProcess):
             started.terminate()

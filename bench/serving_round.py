@@ -7,7 +7,8 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.load import Body, Load, closed_loop, open_loop
 from bench.photos import photo
-from bench.servers import RunningServer, running, status_of, tree_cpu_seconds
+from bench.process_tree import tree_cpu_seconds
+from bench.servers import RunningServer, running, status_of
 from bench.sides import Side
 from bench.upload import form
 

@@ -64,9 +64,9 @@ class StartedContainer(Started):
         _ask_engine("rm", "-f", self._name)
 
 
-def end(started: Started, heard: Sequence[int], grace_seconds: float) -> None:
-    """Return once it has ended: asked to, or killed after the grace, or as soon as `heard` has a further signal."""
-    deadline, before = time.monotonic() + grace_seconds, urgent(heard)
+def end(started: Started, heard: Sequence[int], grace_seconds: float, before: int = 0) -> None:
+    """Return once it has ended: asked to, or killed after the grace, or once `heard` has over `before` urgent ones."""
+    deadline = time.monotonic() + grace_seconds
     is_asked = False
     while started.status is None:
         if time.monotonic() > deadline or urgent(heard) > before:
@@ -89,9 +89,10 @@ def follow(start: Callable[[], Started], grace_seconds: float) -> int:
         while started.status is None and not heard:
             started.wait(POLL_SECONDS)
         if heard:
+            before = urgent(heard)  # the next one may come as soon as the sentence is shown
             with contextlib.suppress(OSError):  # the terminal has been closed
                 print("\nStopping; press Ctrl-C again to end at once.", file=sys.stderr)
-            end(started, heard, grace_seconds)
+            end(started, heard, grace_seconds, before)
     status = started.status
     assert status is not None
     # Without its terminal a job fails at its next line, which says nothing about the job.

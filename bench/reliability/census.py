@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from bench.servers import tree_memory_mib
+from bench.process_tree import tree_memory_mib
 
 SETTLE_SECONDS = 6.0  # three times as long as the server waits for those who do not close
 LOOK_SECONDS = 0.25

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.load import TIMEOUT_SECONDS, Body, closed_loop, run_h2load
+from bench.process_tree import tree_memory_mib
 from bench.record import Record
 from bench.reliability.callers import Outcome, Request, calling
 from bench.reliability.goals import at_least, at_most, without_goal
 from bench.reliability.ground import Ground
 from bench.reliability.pings import LIMIT_MS, Pings, pinging
-from bench.servers import RunningServer, running, tree_memory_mib
+from bench.servers import RunningServer, running
 
 NAME = "overload"
 SAMPLERS = 8  # callers of another kind, who look at the headers of refusals

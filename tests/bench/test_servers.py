@@ -14,7 +14,8 @@ from bench import servers
 from bench.errors import BenchError
 from bench.load import Body, closed_loop, open_loop
 from bench.photos import photo
-from bench.servers import read_prediction, running, status_of, tree_cpu_seconds
+from bench.process_tree import tree_cpu_seconds
+from bench.servers import read_prediction, running, status_of
 from bench.sides import Side, plain_side
 from local_test.serve_local import free_port
 

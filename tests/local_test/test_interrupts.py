@@ -54,6 +54,28 @@ def test_a_second_ctrl_c_kills_what_does_not_obey() -> None:
         terminal.kill()
 
 
+IMPATIENT = """
+import io, os, signal, sys
+class Stderr(io.TextIOBase):
+    def write(self, text):  # the second Ctrl-C, as soon as it is asked for
+        sys.__stderr__.write(text)
+        if "press Ctrl-C again" in text:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.stderr = Stderr()
+"""
+
+
+def test_a_second_ctrl_c_counts_from_the_moment_that_it_is_asked_for() -> None:
+    terminal = Terminal([sys.executable, "-c", IMPATIENT + STUBBORN])
+    try:
+        terminal.wait_for("deaf")
+        terminal.press_ctrl_c()
+        assert terminal.end(30) == 130
+        assert terminal.running() == []
+    finally:
+        terminal.kill()
+
+
 OBEDIENT = """
 import sys
 from local_test.interrupts import exit_status
