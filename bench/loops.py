@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.process_tree import tree_memory_mib
+from bench.process_tree import tree_allocated_mib
 from container import contract
 
 PROJECT_DIR = Path(__file__).parents[1]
@@ -46,8 +46,8 @@ class Loop:
 
     @property
     def memory_mib(self) -> float:
-        """Of it and its loader processes, each shared page counted once."""
-        return tree_memory_mib(self._process.pid)
+        """What it and its loader processes have allocated."""
+        return tree_allocated_mib(self._process.pid)
 
     def train_one_epoch(self) -> Epoch:
         assert self._process.stdin is not None

@@ -1,6 +1,7 @@
 """Memory and processor time of a process and all that it has started."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -15,6 +16,20 @@ def tree_memory_mib(pid: int) -> float:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it ends just now
             total += process.memory_full_info().pss
     return total / 2**20
+
+
+def tree_allocated_mib(pid: int) -> float:
+    """MiB that a process and all its descendants have allocated, together: anonymous and shared memory.
+
+    Without files that are mapped, as libraries are: what counts of those depends on whoever else has them mapped.
+    """
+    kibibytes = 0
+    for process in process_tree(pid):
+        with suppress(OSError):  # it ends just now
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+            fields = {line.split()[0]: int(line.split()[1]) for line in lines}
+            kibibytes += fields["Pss_Anon:"] + fields["Pss_Shmem:"]
+    return kibibytes / 2**10
 
 
 def tree_cpu_seconds(pid: int) -> float:
