@@ -11,14 +11,15 @@ from local_test import demo
 from tests.job_folder import PROJECT_DIR, write_class_folders
 
 
-def test_the_demo_reaches_90_percent_far_above_chance_and_colours(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "local_test.demo", "--run", str(tmp_path / "run")]
+def test_a_shorter_demo_is_far_above_chance_and_colours(tmp_path: Path) -> None:
+    # Six epochs of its ten, for which 87.5 and 83.5 % were measured with two seeds; with all of them it is 97 %.
+    command = [sys.executable, "-m", "local_test.demo", "--run", str(tmp_path / "run"), "-p", "num_epochs=6"]
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     shares = {
         name: float(percent) for name, percent in re.findall(r"^([a-z ]+?) {2,}([\d.]+)%", done.stdout, re.MULTILINE)
     }
-    assert shares["test accuracy"] >= 90
+    assert shares["test accuracy"] >= 75
     assert shares["colour histogram"] < 60
     assert shares["chance"] == 10
     labels = re.findall(r"^ +[\d.]+% .*(\d{3}\.\w+)$", done.stdout, re.MULTILINE)

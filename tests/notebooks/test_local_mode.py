@@ -50,7 +50,7 @@ def aws_address() -> socket.socket:
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory, aws_address: socket.socket) -> Executed:
-    sizes = ("-p", "SAMPLE_SIZE=(32, 6, 8)", "-p", "TRIALS=2", "-p", f"SPACE={SPACE}", "-p", f"PORT={free_port()}")
+    sizes = ("-p", "SAMPLE_SIZE=(24, 5, 6)", "-p", "TRIALS=2", "-p", f"SPACE={SPACE}", "-p", f"PORT={free_port()}")
     variables = {
         "NOTEBOOK_MODE": "local",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_address.getsockname()[1]}",
