@@ -71,11 +71,12 @@ def peer_sides(model_path: Path, logs: Path) -> tuple[list[Side], dict[str, str]
     return sides, left_out
 
 
-def plain_side(name: str, model_path: Path, logs: Path, **variables: str) -> Side:
+def plain_side(name: str, model_path: Path, logs: Path, *, workers: int = 2, **variables: str) -> Side:
     port = free_port()
+    where = f"127.0.0.1:{port}"
     return Side(
         name=name,
-        command=[sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "bench.peers.plain_flask:app"],
+        command=[sys.executable, "-m", "gunicorn", "-w", str(workers), "-b", where, "bench.peers.plain_flask:app"],
         port=port,
         log_path=logs / "plain_flask.log",
         variables={"MODEL_PATH": str(model_path), **variables},

@@ -43,7 +43,7 @@ def script_side(tmp_path: Path, code: str, *, is_ours: bool = False) -> Side:
 def test_a_server_is_started_measured_and_stopped(tmp_path: Path, tiny_model: Path) -> None:
     body = Body(tmp_path / "photo.jpg", "image/jpeg")
     body.path.write_bytes(photo(0))
-    side = plain_side("plain", tiny_model, tmp_path, OMP_NUM_THREADS="1")
+    side = plain_side("plain", tiny_model, tmp_path, workers=1, OMP_NUM_THREADS="1")
     with running(side, photo(0)) as server:
         used_before = tree_cpu_seconds(server.pid)
         closed = closed_loop(server.url, body, concurrency=2, seconds=0.5)

@@ -26,7 +26,7 @@ class Constant(nn.Module):
 @pytest.fixture
 def side(tmp_path: Path) -> Side:
     torch.jit.save(torch.jit.script(Constant()), str(tmp_path / "tiny.pt"))
-    return plain_side("plain", tmp_path / "tiny.pt", tmp_path, OMP_NUM_THREADS="1")
+    return plain_side("plain", tmp_path / "tiny.pt", tmp_path, workers=1, OMP_NUM_THREADS="1")
 
 
 @pytest.fixture

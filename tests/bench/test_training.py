@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import floor, training
 from bench.errors import BenchError
@@ -12,6 +13,7 @@ from bench.models import IMAGE_SIZE, make_network
 from bench.peers import environment
 from bench.photos import write_class_folders
 from bench.training import NUM_CLASSES, OURS, PLAIN, contenders, make_weights, panels, records_of
+from bench.weights import make_weights as weights_of
 
 
 @pytest.fixture
@@ -28,9 +30,11 @@ def no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_peers")
 def test_our_loop_and_the_plain_one_train_the_same_images_in_turn(tmp_path: Path, data: Path) -> None:
+    weights = tmp_path / "resnet18.pth"
+    torch.save(weights_of(NUM_CLASSES), weights)
     chosen = [
         contender
-        for contender in contenders("head", tmp_path, data, make_weights(tmp_path), rounds=1)
+        for contender in contenders("head", tmp_path, data, weights, rounds=1)
         if contender.name in (OURS, PLAIN)
     ]
     epochs = take_turns("head", chosen, 1, tmp_path)

@@ -36,7 +36,7 @@ def test_own_images_are_trained_from_random_weights_where_imagenets_cannot_be_ha
     tmp_path: Path, monkeypatch, capfd
 ) -> None:
     monkeypatch.setattr(demo, "WEIGHTS_HOST", "http://localhost:9/resnet18.pth")
-    quick = {"num_epochs": "1", "backbone": "squeezenet1_1", "precisions": "fp32"}
+    quick = {"num_epochs": "1", "backbone": "squeezenet1_1", "precisions": "fp32", "debugger": "false"}
     monkeypatch.setattr(demo, "SAMPLE_HYPERPARAMETERS", demo.SAMPLE_HYPERPARAMETERS | quick)
     photos = write_class_folders(tmp_path / "photos", per_class=12)
     demo.demonstrate(photos, tmp_path / "run")
