@@ -17,7 +17,7 @@ from bench.errors import BenchError
 
 WARM_UP_REQUESTS = 8  # not counted; they also tell how many requests fill the time
 TIMEOUT_SECONDS = 60  # SageMaker's own, for an answer
-LONGEST_SECONDS = 300  # of one run of the generator, which ends by itself long before
+LONGEST_SECONDS = 900  # of one run of the generator, which ends by itself long before
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from bench.load import LONGEST_SECONDS
 from bench.reliability import soak
 from bench.reliability.census import Census
+from bench.reliability.ground import FULL
 from bench.reliability.inputs import bad_requests, good_requests
 from bench.reliability.server_log import LogMark
 from bench.reliability.soak import growth_records
@@ -32,6 +34,10 @@ def test_a_server_that_keeps_descriptors_and_takes_everything_misses_its_goals(b
         "descriptors more than after the warm-up",
         "errors and answers of 500 in the log",
     }
+
+
+def test_the_load_generator_is_given_the_time_that_a_soak_takes() -> None:
+    assert FULL.soak_seconds < 0.8 * LONGEST_SECONDS
 
 
 def test_growth_during_the_warm_up_does_not_count() -> None:
