@@ -18,6 +18,7 @@ from tqdm import tqdm
 from container import contract
 from container.debugger.report.thin import evenly
 from container.errors import UserError
+from container.whole_file import whole_file
 from local_test.job_archive import unpack_results
 
 CACHE_DIR = Path("runs/s3")
@@ -151,12 +152,9 @@ def download(client: Any, bucket: str, items: Iterable[Item], run_dir: Path) -> 
     total = sum(item.size for item in missing)
     with tqdm(desc="Downloading", total=total, unit="B", unit_scale=True, disable=None) as bar:
         for item in missing:
-            path = run_dir / item.place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".partial")
-            client.download_file(bucket, item.key, str(partial), Callback=bar.update)
-            os.utime(partial, (item.modified, item.modified))
-            partial.replace(path)
+            with whole_file(run_dir / item.place) as partial:
+                client.download_file(bucket, item.key, str(partial), Callback=bar.update)
+                os.utime(partial, (item.modified, item.modified))
 
 
 def _is_here(path: Path, item: Item) -> bool:

@@ -220,4 +220,4 @@ def _share_gpu(settings: ServeSettings, cores: int, memory: float) -> ServeSetti
 
 
 def _fitting(workers: int, memory: float) -> int:
-    return max(1, min(workers, int(min(memory, 2**62) // WORKER_BYTES)))
+    return max(1, int(min(workers, memory / WORKER_BYTES)))

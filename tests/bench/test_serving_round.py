@@ -51,6 +51,7 @@ def test_a_round_measures_every_load(side: Side, few_callers: dict[str, bytes], 
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="needs h2load: apt-get install nghttp2-client")
 def test_a_failed_request_of_ours_ends_the_benchmark(side: Side, few_callers: dict[str, bytes], tmp_path: Path) -> None:
     broken = {**few_callers, LARGE: b"this is no image"}
+    assert measure_round(side, broken, tmp_path, PLAN).num_errors > 0  # a peer's are counted
     with pytest.raises(BenchError, match=r"plain failed \d+ requests; .*plain_flask\.log"):
         measure_round(replace(side, is_ours=True), broken, tmp_path, PLAN)
 
